@@ -1,0 +1,17 @@
+/*
+ * Memory: never NULL. When there is none left the process says so and dies;
+ * admission limits (connections, heads, blocks) are what keeps it from there.
+ */
+#ifndef BASE_MEM_H
+#define BASE_MEM_H
+
+#include <stddef.h>
+
+void *mem_alloc(size_t size);  /* not cleared */
+void *mem_zero(size_t size);   /* cleared */
+void *mem_resize(void *p, size_t size);
+char *mem_text(const char *text);            /* a copy; NULL gives NULL */
+char *mem_text_n(const char *p, size_t n);   /* a copy with a 0 behind */
+void mem_wipe(void *p, size_t size);         /* for keys and plaintext; not optimised away */
+
+#endif

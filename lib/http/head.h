@@ -1,0 +1,61 @@
+/*
+ * A message head: start line and fields, in order, duplicates and bytes >= 0x80 kept
+ * (RFC 9110 section 5, RFC 9112). The spans point into the bytes it was parsed from,
+ * or at texts of whoever built it: a head owns nothing.
+ */
+#ifndef HTTP_HEAD_H
+#define HTTP_HEAD_H
+
+#include "base/span.h"
+
+#define HEAD_MAX_FIELDS 128   /* hard cap; settings may ask for less */
+#define HEAD_MAX_BYTES  49152 /* hard cap; fits a block with room to spare */
+
+struct field {
+	struct span name, value; /* value without blanks around it */
+};
+
+enum head_kind { HEAD_REQUEST, HEAD_RESPONSE };
+
+/* How the end of the body is found (RFC 9112 section 6.3). */
+enum body_framing {
+	BODY_NONE,    /* there is no body */
+	BODY_LENGTH,  /* Content-Length: body_length */
+	BODY_CHUNKED, /* Transfer-Encoding: chunked */
+	BODY_CLOSE,   /* a response that ends with its connection */
+	BODY_RAW      /* behind a 101 or a CONNECT's 2xx: bytes both ways until each side ends */
+};
+
+struct head {
+	enum head_kind kind;
+	int minor; /* HTTP/1.minor as received: 0 or 1 */
+	/* request */
+	struct span method, target; /* target: as on the request line */
+	/* response */
+	int status; /* 100..999 */
+	struct span reason;
+	/* body */
+	enum body_framing framing;
+	uint64_t body_length;
+	bool keep_alive;      /* the sender will take another message on this connection */
+	bool expect_continue; /* request: Expect: 100-continue */
+	bool upgrade;         /* Connection: upgrade and an Upgrade field are there */
+
+	size_t count;
+	struct field fields[HEAD_MAX_FIELDS];
+};
+
+void head_init_request(struct head *h, struct span method, struct span target);
+void head_init_response(struct head *h, int status, struct span reason);
+/* False when there are HEAD_MAX_FIELDS already. */
+bool head_add(struct head *h, struct span name, struct span value);
+/* The first one of that name; NULL when there is none. */
+const struct field *head_find(const struct head *h, const char *name);
+size_t head_count(const struct head *h, const char *name);
+/* Takes out every field of that name; says how many there were. */
+size_t head_remove(struct head *h, const char *name);
+bool head_method_is(const struct head *h, const char *method); /* case-sensitive, as methods are */
+bool head_method_idempotent(const struct head *h);             /* RFC 9110 section 9.2.2 */
+bool head_status_bodyless(int status);                         /* 1xx, 204, 304 */
+
+#endif

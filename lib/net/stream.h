@@ -1,0 +1,70 @@
+/*
+ * A byte stream: reliable, ordered, two-way, with an end in each direction.
+ *
+ * TCP, unix and vsock sockets, TLS over any of them and the in-memory pair of the
+ * tests are all streams; the code above one cannot tell which it holds.
+ *
+ *  - Nothing is read that was not asked for: not reading is back-pressure.
+ *  - A read takes its buffer from the loop's pool when bytes are there, and hands
+ *    it over: the reader owns the block it gets. A stream that waits holds none.
+ *  - At most one read, and one write or shutdown, are pending at a time. No layer
+ *    has a queue, so the memory of a connection is bounded by its two operations.
+ *  - What is written is lent: it must stay as it is until the callback.
+ *  - Callbacks come from the loop, never from inside the call.
+ *  - A direction that has ended or failed stays so; the other may go on.
+ *  - stream_close() takes the stream: when it returns no callback will come and
+ *    what was lent is yours again. It does not wait and does not linger.
+ *  - There are no timeouts here: whoever knows what is awaited has the timer.
+ */
+#ifndef NET_STREAM_H
+#define NET_STREAM_H
+
+#include "base/block.h"
+#include "base/error.h"
+#include "base/loop.h"
+#include "base/span.h"
+
+struct stream;
+
+/*
+ * b != NULL: bytes, len > 0, yours. b == NULL and err == NULL: the peer has ended
+ * its direction. err: nothing more will come, and why; for TLS an end without
+ * close_notify is ERR_TRUNCATED, after all data.
+ */
+typedef void stream_read_fn(void *arg, struct block *b, const struct error *err);
+
+/* err == NULL: all of it was handed on. That says nothing of the peer having it. */
+typedef void stream_write_fn(void *arg, const struct error *err);
+
+#define STREAM_MAX_SPANS 8
+
+void stream_read(struct stream *s, stream_read_fn *fn, void *arg);
+/* Gives back (the rest of) a block: the next read finds it first. No read may be pending. Takes b. */
+void stream_unread(struct stream *s, struct block *b);
+/* Takes back a pending read. Nothing is lost: bytes that had come are found by the next read. */
+void stream_read_cancel(struct stream *s);
+
+void stream_write(struct stream *s, const struct span *v, size_t count, stream_write_fn *fn, void *arg);
+/* Ends our direction (TLS: close_notify; the stream below stays open). No write after it. */
+void stream_shutdown(struct stream *s, stream_write_fn *fn, void *arg);
+/* NULL is fine. */
+void stream_close(struct stream *s);
+
+/* "tls example.org:443 over vsock:3:5001": for logs and error texts. Valid as long as the stream. */
+const char *stream_name(const struct stream *s);
+struct loop *stream_loop(const struct stream *s);
+bool stream_reading(const struct stream *s); /* a read is pending */
+bool stream_writing(const struct stream *s); /* a write or shutdown is pending */
+
+/*
+ * Who is at the other end, as far as the kernel vouches for it: vsock CID, unix uid.
+ * -1: unknown or not applicable.
+ */
+struct stream_peer {
+	int64_t cid, uid;
+	bool loopback;     /* TCP from 127/8 or ::1 */
+	char address[64];  /* "192.0.2.7:4711", "cid 16", "uid 0": for limits and logs */
+};
+void stream_peer(const struct stream *s, struct stream_peer *peer);
+
+#endif
