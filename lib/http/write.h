@@ -1,0 +1,39 @@
+/*
+ * Heads and chunks to bytes (RFC 9112). Nothing is added to a head here and nothing is
+ * left out: fields go out in their order, as they are.
+ *
+ * A name that is no token or a value with a control byte is refused with ERR_INTERNAL,
+ * whoever made it: no line can be smuggled in through a head. ERR_HEAD_SIZE or
+ * ERR_RESPONSE_HEAD_SIZE: it does not fit. After an error nothing has been written.
+ */
+#ifndef HTTP_WRITE_H
+#define HTTP_WRITE_H
+
+#include "base/block.h"
+#include "base/buf.h"
+#include "base/error.h"
+#include "http/head.h"
+
+/* Behind what is there already. Always as HTTP/1.1: this is our own version, not the peer's. */
+bool write_head(struct buf *out, const struct head *h, struct error *err);
+bool write_head_block(struct block *out, const struct head *h, struct error *err);
+
+/*
+ * Makes what is in b (len > 0) one chunk, in place:
+ *
+ *	room | size CRLF | data | CRLF | free
+ *
+ * The size line goes into the room in front; CRLF goes behind if there is room for it, else
+ * false is returned and the caller sends WRITE_CRLF as the next span.
+ */
+bool write_chunk(struct block *b);
+#define WRITE_CRLF SPAN("\r\n")
+
+/* The last chunk. Trailers: NULL, or a head of which the fields count. */
+#define WRITE_LAST_CHUNK SPAN("0\r\n\r\n")
+bool write_last_chunk(struct buf *out, const struct head *trailers, struct error *err);
+
+#define WRITE_CONTINUE	SPAN("HTTP/1.1 100 Continue\r\n\r\n")
+#define WRITE_CONNECTED SPAN("HTTP/1.1 200 Connection established\r\n\r\n")
+
+#endif
