@@ -3,6 +3,7 @@
 #define BASE_CHECK_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #define CHECK(condition)                                                                                     \
 	do {                                                                                                 \
@@ -12,7 +13,7 @@
 
 _Noreturn void check_failed(const char *condition, const char *file, int line);
 
-#define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
+#define container_of(ptr, type, member) ((type *)((uintptr_t)(ptr)-offsetof(type, member)))
 #define countof(array)                  (sizeof(array) / sizeof *(array))
 
 #endif

@@ -1,0 +1,255 @@
+/*
+ * Reads and writes are tried at once; only when the kernel says EAGAIN is there something
+ * to wait for, and then the edge-triggered watch reports it. The descriptor is entered into
+ * the loop's epoll set when the stream is made and not touched again: a request costs a read
+ * and a write and no epoll_ctl.
+ */
+#include "net/fd_stream.h"
+
+#include <errno.h>
+#include <linux/vm_sockets.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <arpa/inet.h>
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "net/stream_impl.h"
+
+/*
+ * AF_VSOCK: no single write above 28 KiB. Larger ones were silently corrupted on Nitro
+ * (field reports; linux commit 6693731487a8 bounds the packet the same way).
+ */
+#define VSOCK_WRITE_MAX ((size_t)28 * 1024)
+
+struct fd_stream {
+	struct stream base;
+	struct watch watch;
+	int family;
+	bool drained; /* nothing to read until the next edge */
+	bool hup;     /* the peer has ended: read to the end without waiting for edges */
+	bool blocked; /* nothing can be written until the next edge */
+	void (*tap)(void *arg, unsigned events);
+	void *tap_arg;
+};
+
+static const struct stream_ops fd_ops;
+
+static struct fd_stream *of(struct stream *s) { return container_of(s, struct fd_stream, base); }
+
+static void try_read(struct fd_stream *f)
+{
+	struct block *b = block_get(loop_blocks(f->base.loop));
+	size_t room = block_free_room(b);
+	ssize_t n;
+	do
+		n = recv(f->watch.fd, b->data, room, 0);
+	while (n < 0 && errno == EINTR);
+	if (n > 0) {
+		b->len = (size_t)n;
+		/*
+		 * A short read has emptied the socket, and what comes later makes a new edge; an end
+		 * that came with these bytes does not, hence `hup`. AF_VSOCK is not trusted with it.
+		 */
+		f->drained = (size_t)n < room && !f->hup && f->family != AF_VSOCK;
+		stream_read_done(&f->base, b, NULL);
+		return;
+	}
+	int code = errno;
+	block_put(b);
+	if (n == 0) {
+		stream_read_done(&f->base, NULL, NULL);
+	} else if (code == EAGAIN || code == EWOULDBLOCK) {
+		f->drained = true;
+	} else {
+		struct error err;
+		error_errno(&err, code, "reading from %s", f->base.name);
+		stream_read_done(&f->base, NULL, &err);
+	}
+}
+
+static void fd_read(struct stream *s)
+{
+	struct fd_stream *f = of(s);
+	if (!f->drained)
+		try_read(f);
+}
+
+/* Moves the spans past what was written; what is left is at the front. */
+static void advance(struct stream *s, size_t n)
+{
+	size_t i = 0;
+	for (; i < s->wr.count && n >= s->wr.v[i].n; i++)
+		n -= s->wr.v[i].n;
+	if (i < s->wr.count)
+		s->wr.v[i] = span_from(s->wr.v[i], n);
+	s->wr.count -= i;
+	memmove(s->wr.v, s->wr.v + i, s->wr.count * sizeof s->wr.v[0]);
+}
+
+static ssize_t send_spans(struct fd_stream *f, size_t *asked)
+{
+	struct stream *s = &f->base;
+	struct iovec iov[STREAM_MAX_SPANS];
+	size_t left = f->family == AF_VSOCK ? VSOCK_WRITE_MAX : SIZE_MAX, count = 0;
+	*asked = 0;
+	for (; count < s->wr.count && left; count++) {
+		size_t n = s->wr.v[count].n < left ? s->wr.v[count].n : left;
+		iov[count] = (struct iovec){.iov_base = (void *)(uintptr_t)s->wr.v[count].p, .iov_len = n};
+		left -= n;
+		*asked += n;
+	}
+	if (count == 1)
+		return send(f->watch.fd, iov[0].iov_base, iov[0].iov_len, MSG_NOSIGNAL);
+	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = count};
+	return sendmsg(f->watch.fd, &msg, MSG_NOSIGNAL);
+}
+
+static void try_write(struct fd_stream *f)
+{
+	struct stream *s = &f->base;
+	advance(s, 0); /* empty spans at the front */
+	while (s->wr.count) {
+		size_t asked;
+		ssize_t n = send_spans(f, &asked);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+			f->blocked = true;
+			return;
+		}
+		if (n < 0) {
+			struct error err;
+			error_errno(&err, errno, "writing to %s", s->name);
+			stream_write_done(s, &err);
+			return;
+		}
+		advance(s, (size_t)n);
+	}
+	stream_write_done(s, NULL);
+}
+
+static void fd_write(struct stream *s)
+{
+	struct fd_stream *f = of(s);
+	if (!f->blocked)
+		try_write(f);
+}
+
+static void fd_shutdown(struct stream *s)
+{
+	struct fd_stream *f = of(s);
+	struct error err;
+	if (shutdown(f->watch.fd, SHUT_WR) == 0 || errno == ENOTCONN) {
+		stream_write_done(s, NULL);
+		return;
+	}
+	error_errno(&err, errno, "ending %s", s->name);
+	stream_write_done(s, &err);
+}
+
+static void on_edge(struct watch *w, unsigned events)
+{
+	struct fd_stream *f = container_of(w, struct fd_stream, watch);
+	if (events & WATCH_HUP)
+		f->hup = true;
+	if (f->tap) {
+		f->tap(f->tap_arg, events);
+		return;
+	}
+	/* Neither call runs foreign code (results are posted), so f is still there for the second. */
+	if (events & WATCH_IN) {
+		f->drained = false;
+		if (stream_wants_read(&f->base))
+			try_read(f);
+	}
+	if ((events & WATCH_OUT) && f->blocked) {
+		f->blocked = false;
+		if (stream_wants_write(&f->base))
+			try_write(f);
+	}
+}
+
+static void fd_close(struct stream *s)
+{
+	struct fd_stream *f = of(s);
+	int fd = f->watch.fd;
+	loop_unwatch(s->loop, &f->watch);
+	close(fd);
+	stream_release(s);
+	free(f);
+}
+
+static void fd_peer(const struct stream *s, struct stream_peer *peer)
+{
+	const struct fd_stream *f = container_of(s, struct fd_stream, base);
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+		struct sockaddr_vm vm;
+		struct sockaddr_storage room;
+	} a = {0};
+	socklen_t n = sizeof a;
+	if (getpeername(f->watch.fd, &a.any, &n) != 0)
+		return;
+	char ip[INET6_ADDRSTRLEN];
+	if (f->family == AF_INET) {
+		inet_ntop(AF_INET, &a.v4.sin_addr, ip, sizeof ip);
+		peer->loopback = (ntohl(a.v4.sin_addr.s_addr) >> 24) == 127;
+		snprintf(peer->address, sizeof peer->address, "%s:%u", ip, ntohs(a.v4.sin_port));
+	} else if (f->family == AF_INET6) {
+		inet_ntop(AF_INET6, &a.v6.sin6_addr, ip, sizeof ip);
+		peer->loopback = IN6_IS_ADDR_LOOPBACK(&a.v6.sin6_addr);
+		snprintf(peer->address, sizeof peer->address, "[%s]:%u", ip, ntohs(a.v6.sin6_port));
+	} else if (f->family == AF_VSOCK) {
+		peer->cid = a.vm.svm_cid;
+		snprintf(peer->address, sizeof peer->address, "cid %u", a.vm.svm_cid);
+	} else if (f->family == AF_UNIX) {
+		struct ucred cred;
+		n = sizeof cred;
+		if (getsockopt(f->watch.fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) == 0) {
+			peer->uid = cred.uid;
+			snprintf(peer->address, sizeof peer->address, "uid %u", cred.uid);
+		}
+	}
+}
+
+static const struct stream_ops fd_ops = {fd_read, fd_write, fd_shutdown, fd_close, fd_peer};
+
+struct stream *fd_stream_new(struct loop *l, int fd, const char *name, struct error *err)
+{
+	struct sockaddr_storage self = {0};
+	socklen_t n = sizeof self;
+	getsockname(fd, (struct sockaddr *)&self, &n);
+	struct fd_stream *f = mem_zero(sizeof *f);
+	if (!loop_watch(l, &f->watch, fd, on_edge, err)) {
+		close(fd);
+		free(f);
+		return NULL;
+	}
+	stream_init(&f->base, l, &fd_ops, name);
+	f->family = self.ss_family;
+	return &f->base;
+}
+
+int fd_stream_fd(const struct stream *s)
+{
+	if (s->ops != &fd_ops || s->rd.fn || s->wr.fn || s->rd.got || s->rd.err || s->wr.err)
+		return -1;
+	return container_of(s, struct fd_stream, base)->watch.fd;
+}
+
+void fd_stream_tap(struct stream *s, void (*fn)(void *arg, unsigned events), void *arg)
+{
+	CHECK(s->ops == &fd_ops && !s->rd.fn && !s->wr.fn);
+	struct fd_stream *f = of(s);
+	f->tap = fn;
+	f->tap_arg = arg;
+	f->drained = f->blocked = false;
+}
