@@ -40,6 +40,7 @@ doors 'uv\.h' 'lib/base/loop*' lib/net/resolve.c 'cmd/*'
 doors 'mbedtls/' 'lib/tls/*' 'lib/nsm/*'
 doors 'psa/' 'lib/tls/*' 'lib/nsm/*'
 doors 'llhttp\.h' 'lib/http/parse*'
+doors 'idn2\.h' lib/net/hostname.c
 doors 'jansson\.h' lib/base/config.c 'lib/proxy/message*' cmd/demo.c
 
 [ $status = 0 ] && echo 'layers: in order'
