@@ -200,7 +200,7 @@ static size_t random_name(char *out)
 		if (labels > 1)
 			out[n++] = '.';
 	}
-	out[n++] = (char)('g' + below(20)); /* no hex digit: never a number */
+	out[n++] = (char)('g' + below(17)); /* g to w: with no hex digit and no x it is no number */
 	out[n] = 0;
 	return n;
 }
