@@ -29,7 +29,8 @@ enum opt_type {
 	OPT_CHOICE,   /* an enum */
 	OPT_TEXT,     /* const char *, never NULL */
 	OPT_LIST,     /* struct text_list */
-	OPT_ACTION    /* on the command line only: tells the program to do something else */
+	OPT_ACTION /* on the command line only. With arg: takes a value; with choices: may take one; else none
+		    */
 };
 
 enum opt_source { OPT_DEFAULT, OPT_DERIVED, OPT_FILE, OPT_ENV, OPT_ARGS };
@@ -69,7 +70,8 @@ struct opt {
 struct opt_table {
 	const struct opt *rows;
 	size_t count;
-	const char *env_prefix; /* "NITROPROXY_" */
+	const char *env_prefix;		   /* "NITROPROXY_" */
+	const struct opt_choice *commands; /* the bits of opt.commands by name */
 };
 
 /* A target with its table, and where each of its values came from. */
@@ -90,7 +92,7 @@ bool opts_read_file(struct opts *o, const char *path, struct error *err);
 bool opts_read_env_file(struct opts *o, const char *path, struct error *err);
 /* ...and are only listed in *unknown here: others (Kubernetes) put such names there unasked. */
 bool opts_read_env(struct opts *o, char *const *envp, struct text_list *unknown, struct error *err);
-/* argv[0] is skipped. Actions are only looked up, see opts_action. */
+/* argv[0] is skipped, actions too: opts_action finds them. A list's flag may be repeated. */
 bool opts_read_args(struct opts *o, int argc, char *const *argv, unsigned command, struct error *err);
 
 /*
@@ -106,6 +108,7 @@ const struct opt *opts_find(const struct opts *o, const char *path); /* NULL if 
 enum opt_source opts_source(const struct opts *o, const char *path); /* path is in the table */
 /* Sets from text, checked. False with a text that says what is allowed, without a place. */
 bool opts_set(struct opts *o, const char *path, const char *text, enum opt_source source, struct error *err);
+const char *opt_source_name(enum opt_source source); /* "environment" */
 
 /* ---- printing ---- */
 
@@ -113,7 +116,7 @@ enum opts_style { OPTS_COMMENTED /* and where each value is from */, OPTS_JSON /
 
 void opts_print(const struct opts *o, FILE *out, enum opts_style style);
 void opts_help(const struct opt_table *table, unsigned command, FILE *out); /* 80 columns */
-/* A table per section: key, default, allowed values, flag and environment, meaning. */
-void opts_markdown(const struct opt_table *table, const struct opt_choice *commands, FILE *out);
+/* A table per section: key, default, allowed values, shorter names, who reads it, meaning. */
+void opts_markdown(const struct opt_table *table, FILE *out);
 
 #endif
