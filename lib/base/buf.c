@@ -42,6 +42,15 @@ static bool reserve(struct buf *b, size_t n)
 	return true;
 }
 
+char *buf_extend(struct buf *b, size_t n)
+{
+	if (!reserve(b, n))
+		return NULL;
+	char *at = b->p + b->n;
+	b->n += n;
+	return at;
+}
+
 bool buf_add(struct buf *b, const void *p, size_t n)
 {
 	if (!reserve(b, n))

@@ -18,19 +18,12 @@
 bool write_head(struct buf *out, const struct head *h, struct error *err);
 bool write_head_block(struct block *out, const struct head *h, struct error *err);
 
-/*
- * Makes what is in b (len > 0) one chunk, in place:
- *
- *	room | size CRLF | data | CRLF | free
- *
- * The size line goes into the room in front; CRLF goes behind if there is room for it, else
- * false is returned and the caller sends WRITE_CRLF as the next span.
- */
-bool write_chunk(struct block *b);
+/* ---- the pieces of a chunked body ---- */
+
 #define WRITE_CRLF SPAN("\r\n")
 
-/* The last chunk. Trailers: NULL, or a head of which the fields count. */
 #define WRITE_LAST_CHUNK SPAN("0\r\n\r\n")
+/* The last chunk with trailers: a head of which only the fields count; NULL: none. */
 bool write_last_chunk(struct buf *out, const struct head *trailers, struct error *err);
 
 #define WRITE_CONTINUE	SPAN("HTTP/1.1 100 Continue\r\n\r\n")
