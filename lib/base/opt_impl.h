@@ -1,4 +1,5 @@
-/* What the parts of opt share: opt.c (rows), opt_value.c, opt_source.c, opt_print.c. */
+/* What the parts of opt share: opt.c (rows), opt_value.c, opt_source.c, opt_args.c,
+ * opt_near.c, opt_print.c. */
 #ifndef BASE_OPT_IMPL_H
 #define BASE_OPT_IMPL_H
 
@@ -47,5 +48,18 @@ struct opt_name {
 };
 struct opt_name opt_flag_of(const struct opt *row);
 struct opt_name opt_env_of(const struct opt_table *table, const struct opt *row);
+
+/* ---- opt_near.c: "did you mean" ---- */
+
+struct opt_near {
+	const char *word;
+	size_t best; /* edits; only what is nearer counts */
+	struct opt_name name;
+};
+struct opt_near opt_near_to(const char *word);
+void opt_near_try(struct opt_near *n, const char *name);
+/* "unknown WHAT \"--word\"; did you mean \"--name\"?"; false. */
+bool opt_near_unknown(struct error *err, const char *what, const char *dashes, const char *word,
+		      const struct opt_near *n);
 
 #endif
