@@ -96,11 +96,12 @@ bool opts_read_env(struct opts *o, char *const *envp, struct text_list *unknown,
 bool opts_read_args(struct opts *o, int argc, char *const *argv, unsigned command, struct error *err);
 
 /*
- * The value of the OPT_ACTION of that path if argv has it: "" without a value, NULL when
- * it is not there. Looked for before everything else, so it forgives what is wrong with the rest.
+ * The value of the OPT_ACTION of that path, in argv or (one that takes a value) in the environment:
+ * "" without a value, NULL when it is not there. Looked for before everything else, so it forgives
+ * what is wrong with the rest.
  */
-const char *opts_action(const struct opt_table *table, int argc, char *const *argv, unsigned command,
-			const char *path);
+const char *opts_action(const struct opt_table *table, int argc, char *const *argv, char *const *envp,
+			unsigned command, const char *path);
 
 /* ---- one row ---- */
 

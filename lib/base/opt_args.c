@@ -157,12 +157,17 @@ bool opts_read_args(struct opts *o, int argc, char *const *argv, unsigned comman
 	return true;
 }
 
-const char *opts_action(const struct opt_table *table, int argc, char *const *argv, unsigned command,
-			const char *path)
+const char *opts_action(const struct opt_table *table, int argc, char *const *argv, char *const *envp,
+			unsigned command, const char *path)
 {
 	struct arg a;
 	for (int at = 1; at < argc;)
 		if (next_arg(table, argc, argv, command, &at, &a, NULL) && strcmp(a.row->path, path) == 0)
 			return a.value ? a.value : "";
+	OPT_EACH(row, table)
+	if (row->type == OPT_ACTION && row->arg && strcmp(row->path, path) == 0) {
+		const char *value = opt_env_value(envp, opt_env_of(table, row).text);
+		return value && value[0] ? value : NULL;
+	}
 	return NULL;
 }

@@ -42,6 +42,8 @@ static inline size_t opt_row(const struct opts *o, const struct opt *row)
 bool opt_assign(struct opts *o, const struct opt *row, const char *text, enum opt_source source,
 		struct error *err);
 
+const char *opt_env_value(char *const *envp, const char *name); /* NULL: not there */
+
 /* The names that follow from the path. */
 struct opt_name {
 	char text[OPT_NAME_MAX];

@@ -171,7 +171,7 @@ bool opts_read_env_file(struct opts *o, const char *path, struct error *err)
 	return ok;
 }
 
-static const char *env_value(char *const *envp, const char *name)
+const char *opt_env_value(char *const *envp, const char *name)
 {
 	size_t n = strlen(name);
 	for (; *envp; envp++)
@@ -184,10 +184,10 @@ static const char *env_value(char *const *envp, const char *name)
 static bool read_env_row(struct opts *o, const struct opt *row, char *const *envp, struct error *err)
 {
 	struct opt_name rule = opt_env_of(o->table, row);
-	const char *name = rule.text, *value = env_value(envp, name);
+	const char *name = rule.text, *value = opt_env_value(envp, name);
 	if ((!value || !value[0]) && row->env) {
 		name = row->env;
-		value = env_value(envp, name);
+		value = opt_env_value(envp, name);
 	}
 	if (!value || !value[0])
 		return true;

@@ -1,0 +1,112 @@
+/* What no single row can see: settings against each other, and what a user should be told. */
+#include <string.h>
+
+#include "base/check.h"
+#include "net/address.h"
+#include "proxy/settings_impl.h"
+
+/* AWS: run-enclave gives CIDs from 4 on, the lower ones have fixed meanings (vsock(7)). */
+static void check_cid(struct settings *s)
+{
+	static const char *const meaning[] = {"the hypervisor", "this machine itself", "a hypervisor's host",
+					      "the instance itself as its enclaves see it"};
+	struct address a;
+	if (!address_parse(s->host_proxy.enclave, &a, NULL) || a.kind != ADDRESS_VSOCK ||
+	    a.cid >= countof(meaning))
+		return;
+	text_list_addf(
+		&s->warnings,
+		"the enclave's CID is %u, which means %s: enclaves have CIDs from 4 on, so none can be "
+		"reached there (give run-enclave --enclave-cid 16 and set enclave.cid to 16)",
+		a.cid, meaning[a.cid]);
+}
+
+static bool is_loopback(const char *host)
+{
+	return strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0;
+}
+
+static void check_exposure(struct settings *s, const char *path, const char *text)
+{
+	struct address a;
+	if (s->access.auth.count || !address_parse(text, &a, NULL) || a.kind != ADDRESS_TCP ||
+	    is_loopback(a.host))
+		return;
+	text_list_addf(
+		&s->warnings,
+		"%s is %s: everybody who reaches that address may use the proxy, in clear (access.auth "
+		"is not set)",
+		path, text);
+}
+
+static void check_host(struct settings *s)
+{
+	check_cid(s);
+	check_exposure(s, "host_proxy.listen", s->host_proxy.listen);
+}
+
+static void check_enclave(struct settings *s)
+{
+	check_exposure(s, "enclave.http_listen", s->enclave.http_listen);
+	if (!s->policy.file[0] && !s->policy.allow.count && s->policy.without_rules == POLICY_ALLOW)
+		text_list_add(&s->warnings,
+			      s->policy.deny.count
+				      ? "policy.allow is not set: what policy.deny does not name is allowed"
+				      : "no policy is set and policy.default is allow: every service may be "
+					"reached");
+	if (s->policy.mode == POLICY_REPORT)
+		text_list_add(&s->insecure, "policy.mode is report: what the policy denies is not refused");
+	if (!s->tls.verify_certificates)
+		text_list_add(&s->insecure,
+			      "tls.verify_certificates is false: whoever answers is taken for the service");
+	if (s->allow_plain_http)
+		text_list_add(
+			&s->insecure,
+			"allow_plain_http is true: the host can read and alter what goes to http:// targets");
+	if (s->tls.min_version == TLS_1_2)
+		text_list_add(&s->warnings,
+			      "tls.min_version is TLSv1.2: services may be spoken to in TLS 1.2");
+	if (s->timeouts.tunnel_connect < s->timeouts.dns + s->timeouts.connect)
+		text_list_add(&s->warnings,
+			      "timeouts.tunnel_connect is less than timeouts.dns and "
+			      "timeouts.connect together: the tunnel's reasons may come too late");
+}
+
+static bool has_tls13_suite(const struct text_list *suites)
+{
+	for (size_t i = 0; i < suites->count; i++)
+		if (strncasecmp(suites->items[i], "TLS_AES_", 8) == 0 ||
+		    strncasecmp(suites->items[i], "TLS_CHACHA20_", 13) == 0)
+			return true;
+	return false;
+}
+
+bool settings_check(struct settings *s, struct error *err)
+{
+	if (!s->tls.cipher_suites.count)
+		return error_set(err, ERR_CONFIG, "tls.cipher_suites: is empty, must name at least one");
+	if (s->tls.min_version == TLS_1_3 && !has_tls13_suite(&s->tls.cipher_suites))
+		return error_set(err, ERR_CONFIG,
+				 "tls.cipher_suites: names none of TLS 1.3, which tls.min_version asks for "
+				 "(TLS_AES_256_GCM_SHA384 is one)");
+	if (s->enclave.debug_mode)
+		text_list_add(&s->insecure, "enclave.debug_mode is true: everything is logged, and a debug "
+					    "enclave proves nothing");
+	switch (s->command) {
+	case CMD_HOST:
+		check_host(s);
+		break;
+	case CMD_ENCLAVE:
+		check_enclave(s);
+		break;
+	case CMD_TUNNEL:
+		if (!s->tunnel.allow.count)
+			text_list_add(
+				&s->warnings,
+				"tunnel.allow is not set: every public host and port may be connected to");
+		break;
+	case CMD_DEMO:
+		break;
+	}
+	return true;
+}
