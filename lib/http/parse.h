@@ -82,6 +82,8 @@ bool parse_trailers(struct span bytes, enum head_kind kind, const struct parse_l
 
 /* RFC 9110 section 5.6.2: one or more of the characters that names and methods are made of. */
 bool parse_is_token(struct span s);
+/* Not empty, without spaces, controls and `#`. */
+bool parse_is_target(struct span s);
 /* No byte in it that could end a line or be cut at: controls but tab. For field values. */
 bool parse_is_value(struct span s);
 

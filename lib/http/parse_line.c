@@ -17,7 +17,7 @@ static bool is_version(struct span s)
 }
 
 /* Spaces and controls would make two targets of one, and a fragment is the client's own affair. */
-static bool is_target(struct span s)
+bool parse_is_target(struct span s)
 {
 	for (size_t i = 0; i < s.n; i++) {
 		unsigned char c = (unsigned char)s.p[i];
@@ -50,7 +50,7 @@ bool parse_request_line(struct span line, size_t target_max, struct head *h, str
 	if (target.n > target_max)
 		return error_set(err, ERR_URL_SIZE, "the request target has %zu bytes, the limit is %zu",
 				 target.n, target_max);
-	if (!is_target(target))
+	if (!parse_is_target(target))
 		return error_set(err, ERR_BAD_REQUEST,
 				 "the request target has a space, a control character or a #fragment in it");
 	h->method = method;

@@ -38,14 +38,9 @@ static bool check_fields(const struct head *h, struct error *err)
 	return true;
 }
 
-static bool is_target(struct span s)
-{
-	return parse_is_value(s) && s.n && !memchr(s.p, ' ', s.n) && !memchr(s.p, '\t', s.n);
-}
-
 static bool check_head(const struct head *h, struct error *err)
 {
-	bool ok = h->kind == HEAD_REQUEST ? parse_is_token(h->method) && is_target(h->target)
+	bool ok = h->kind == HEAD_REQUEST ? parse_is_token(h->method) && parse_is_target(h->target)
 					  : h->status >= 100 && h->status <= 999 && parse_is_value(h->reason);
 	if (!ok)
 		return error_set(err, ERR_INTERNAL, "a start line that must not be written");
@@ -110,17 +105,28 @@ bool write_head_block(struct block *out, const struct head *h, struct error *err
 	return true;
 }
 
-bool write_last_chunk(struct buf *out, const struct head *trailers, struct error *err)
+bool write_trailers(struct buf *out, const struct head *trailers, struct error *err)
 {
-	static const struct head none;
-	if (!trailers)
-		trailers = &none;
 	if (!check_fields(trailers, err))
 		return false;
-	size_t size = fields_size(trailers) + 3;
+	size_t size = fields_size(trailers);
 	char *p = buf_extend(out, size);
 	if (!p)
 		return too_big(trailers, size, out->cap - out->n, err);
-	CHECK(put_fields(put(p, SPAN("0\r\n")), trailers) == p + size);
+	CHECK(put_fields(p, trailers) == p + size);
 	return true;
+}
+
+bool write_last_chunk(struct buf *out, const struct head *trailers, struct error *err)
+{
+	static const struct head none;
+	size_t before = out->n;
+	if (!trailers)
+		trailers = &none;
+	if (!buf_add_text(out, "0\r\n"))
+		return too_big(trailers, fields_size(trailers) + 3, out->cap - out->n, err);
+	if (write_trailers(out, trailers, err))
+		return true;
+	out->n = before;
+	return false;
 }

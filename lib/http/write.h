@@ -23,7 +23,9 @@ bool write_head_block(struct block *out, const struct head *h, struct error *err
 #define WRITE_CRLF SPAN("\r\n")
 
 #define WRITE_LAST_CHUNK SPAN("0\r\n\r\n")
-/* The last chunk with trailers: a head of which only the fields count; NULL: none. */
+/* Field lines and the blank line, as parse_trailers() reads them. Only the fields of the head count. */
+bool write_trailers(struct buf *out, const struct head *trailers, struct error *err);
+/* The last chunk with its trailers, or without (NULL). */
 bool write_last_chunk(struct buf *out, const struct head *trailers, struct error *err);
 
 #define WRITE_CONTINUE	SPAN("HTTP/1.1 100 Continue\r\n\r\n")

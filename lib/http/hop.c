@@ -1,0 +1,183 @@
+#include "http/hop.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/check.h"
+
+/* Never passed on, named in Connection or not. */
+static const char *const hop_by_hop[] = {
+	"Connection",
+	"Keep-Alive",
+	"Proxy-Connection",
+	"Proxy-Authenticate",
+	"Proxy-Authentication-Info",
+	"Proxy-Authorization",
+	"TE",
+	"Transfer-Encoding",
+	"Upgrade",
+	"HTTP2-Settings",
+	"X-Target-URL",
+};
+
+/*
+ * Not to be taken out by naming them in Connection: without them the request would mean
+ * something else to the service than to us and to whoever set them.
+ */
+static const char *const end_to_end[] = {
+	"Accept",
+	"Accept-Encoding",
+	"Authorization",
+	"Cache-Control",
+	"Content-Encoding",
+	"Content-Length",
+	"Content-Range",
+	"Content-Type",
+	"Cookie",
+	"Date",
+	"Expect",
+	"Forwarded",
+	"Host",
+	"If-Match",
+	"If-Modified-Since",
+	"If-None-Match",
+	"If-Range",
+	"If-Unmodified-Since",
+	"Location",
+	"Max-Forwards",
+	"Origin",
+	"Range",
+	"Referer",
+	"Set-Cookie",
+	"Trailer",
+	"User-Agent",
+	"Via",
+	"WWW-Authenticate",
+	"X-Forwarded-For",
+	"X-Forwarded-Host",
+	"X-Forwarded-Proto",
+};
+
+static bool is_one_of(struct span name, const char *const *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (span_is_nocase(name, span_of(list[i])))
+			return true;
+	return false;
+}
+
+static bool named_in_connection(const struct head *h, struct span name)
+{
+	struct head_list it = {0};
+	struct span element;
+	while (head_list_next(h, "Connection", &it, &element))
+		if (span_is_nocase(element, name))
+			return true;
+	return false;
+}
+
+static bool is_dropped(const struct head *h, struct span name)
+{
+	return is_one_of(name, hop_by_hop, countof(hop_by_hop)) ||
+	       (named_in_connection(h, name) && !is_one_of(name, end_to_end, countof(end_to_end)));
+}
+
+/* In two passes, for the Connection fields must stand until the last name has been looked up in them. */
+static void drop_hop_by_hop(struct head *h)
+{
+	bool dropped[HEAD_MAX_FIELDS];
+	size_t kept = 0;
+	for (size_t i = 0; i < h->count; i++)
+		dropped[i] = is_dropped(h, h->fields[i].name);
+	for (size_t i = 0; i < h->count; i++)
+		if (!dropped[i])
+			h->fields[kept++] = h->fields[i];
+	h->count = kept;
+}
+
+/* Answers that cannot have a body, but came with a length that a reader behind us could wait for. */
+static bool length_misleads(const struct head *h)
+{
+	return h->kind == HEAD_RESPONSE && (h->framing == BODY_RAW || h->status < 200 || h->status == 204);
+}
+
+static void add(struct head *h, struct span name, struct span value)
+{
+	bool added = head_add(h, name, value);
+	CHECK(added);
+}
+
+void hop_clean(struct head *h, const struct via *via)
+{
+	const struct field *f = h->upgrade ? head_find(h, "Upgrade") : NULL;
+	struct span protocol = f ? f->value : (struct span){"", 0};
+
+	drop_hop_by_hop(h);
+	if (length_misleads(h))
+		head_remove(h, "Content-Length");
+	if (h->upgrade) {
+		add(h, SPAN("Connection"), SPAN("Upgrade"));
+		add(h, SPAN("Upgrade"), protocol);
+	}
+	add(h, SPAN("Via"), span_of(via->value[h->minor]));
+}
+
+/* ---- Via ---- */
+
+void via_init(struct via *via, const char *role, uint64_t id)
+{
+	snprintf(via->name, sizeof via->name, "nitroproxy-%.16s-%016" PRIx64, role, id);
+	for (int minor = 0; minor < 2; minor++)
+		snprintf(via->value[minor], sizeof via->value[minor], "1.%d %s", minor, via->name);
+}
+
+/* An element is: protocol SP name [ SP comment ]. */
+bool hop_check_loop(const struct head *h, const struct via *via, struct error *err)
+{
+	struct head_list it = {0};
+	struct span element, protocol, name;
+	while (head_list_next(h, "Via", &it, &element)) {
+		span_cut(&element, ' ', &protocol);
+		element = span_trim(element);
+		if (span_cut(&element, ' ', &name) && span_is_nocase(name, span_of(via->name)))
+			return error_set(err, ERR_LOOP,
+					 "the request has been here before: its target leads back to "
+					 "this proxy");
+	}
+	return true;
+}
+
+/* ---- Max-Forwards ---- */
+
+bool hop_max_forwards(struct head *h, bool *answer, struct error *err)
+{
+	/*
+	 * A recipient may lower the number to the most it supports. That is 10 here, so that
+	 * the texts can be constants: no chain of proxies that works is longer.
+	 */
+	static const char *const texts[] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10"};
+	struct field *f = NULL;
+
+	*answer = false;
+	if (!head_method_is(h, "OPTIONS") && !head_method_is(h, "TRACE"))
+		return true;
+	for (size_t i = 0; i < h->count && !f; i++)
+		if (span_is_nocase(h->fields[i].name, SPAN("Max-Forwards")))
+			f = &h->fields[i];
+	if (!f)
+		return true;
+	size_t n = 0;
+	for (size_t i = 0; i < f->value.n; i++) {
+		if (f->value.p[i] < '0' || f->value.p[i] > '9')
+			return error_set(err, ERR_BAD_REQUEST, "Max-Forwards is not a number");
+		n = n * 10 + (size_t)(f->value.p[i] - '0');
+		if (n > countof(texts))
+			n = countof(texts);
+	}
+	if (f->value.n == 0 || head_count(h, "Max-Forwards") > 1)
+		return error_set(err, ERR_BAD_REQUEST, "Max-Forwards is not one number");
+	*answer = n == 0;
+	if (n)
+		f->value = span_of(texts[n - 1]);
+	return true;
+}
