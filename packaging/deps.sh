@@ -21,8 +21,9 @@
 # archive's signature and every hash as always.  The system's apt configuration, package lists and libraries are left
 # alone.  A suite whose index has expired is refused, never forced (old signed indexes are how one is kept from
 # security fixes), and the next one is tried.  Other distributions: packaging/README.md.
-set -euo pipefail
+set -Eeuo pipefail
 export LC_ALL=C
+trap 'echo "deps: error: line $LINENO: a command failed that should not" >&2' ERR
 
 tree=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 prefix=$tree/.deps
@@ -184,7 +185,7 @@ fetch_mbedtls() { # SUITE : sets mbedtls_tar, mbedtls_from
 fetch_llhttp() { # SUITE : sets llhttp_dir, llhttp_from
 	local name version
 	for name in libllhttp-source libllhttp-dev; do
-		version=$(apt_private apt-cache show $name 2>/dev/null | sed -n 's/^Version: //p' | head -n 1)
+		version=$(apt_private apt-cache show $name 2>/dev/null | awk '/^Version:/ && !v { v = $2 } END { print v }') || true
 		if [ -z "$version" ] || ! within "$version" $llhttp_min $llhttp_below; then continue; fi
 		private_dir "$work/fetched-llhttp"
 		(cd "$work/fetched-llhttp" && apt_private apt-get download "$name=$version") >>"$work/log" 2>&1 || continue
