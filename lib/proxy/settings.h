@@ -18,13 +18,14 @@
 #include "base/log.h"
 #include "base/opt.h"
 #include "base/text_list.h"
+#include "proxy/policy.h"
+#include "tls/tls_conf.h"
+#include "proxy/policy.h"
 
 /* Bits, so that a row can concern several. */
 enum command { CMD_HOST = 1, CMD_ENCLAVE = 2, CMD_TUNNEL = 4, CMD_DEMO = 8 };
 
 enum tls_version { TLS_1_2, TLS_1_3 };
-enum policy_mode { POLICY_ENFORCE, POLICY_REPORT };
-enum policy_default { POLICY_ALLOW, POLICY_DENY };
 
 struct settings {
 	struct {
