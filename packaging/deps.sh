@@ -200,7 +200,7 @@ fetch_sources() {
 	local suite
 	site=$(archive)
 	[ -n "$site" ] || die "no Debian archive among this machine's apt sources; give --mbedtls and --llhttp"
-	keys=$(keyring)
+	keys=$(keyring) || exit 1
 	for suite in $suites; do
 		[ -z "$mbedtls_tar" ] || [ -z "$llhttp_dir" ] || return 0
 		if ! open_suite "$suite"; then
@@ -229,11 +229,11 @@ check_tarball() { # FILE : prints the release it is
 
 use_tarballs() {
 	if [ -n "$mbedtls_file" ]; then
-		mbedtls_from=$(check_tarball "$mbedtls_file")
+		mbedtls_from=$(check_tarball "$mbedtls_file") || exit 1
 		mbedtls_tar=$mbedtls_file
 	fi
 	if [ -n "$llhttp_file" ]; then
-		llhttp_from=$(check_tarball "$llhttp_file")
+		llhttp_from=$(check_tarball "$llhttp_file") || exit 1
 		llhttp_dir=$work/llhttp
 		mkdir -p "$llhttp_dir/usr/src/llhttp"
 		tar -xf "$llhttp_file" -C "$llhttp_dir/usr/src/llhttp" --strip-components=1
