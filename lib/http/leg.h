@@ -15,6 +15,8 @@
  * CONNECT, data are raw bytes and end is the end of one direction.
  *
  *  - One read and one send may be pending on a leg; callbacks come from the loop.
+ *  - A read behind the end of a message waits: for raw bytes, once a 101 or a CONNECT's 2xx
+ *    has gone by, or for an error, which tells that the other side has gone away.
  *  - What is sent is lent until the callback; what is read: see struct part.
  *  - An error is final for its direction.
  */
@@ -27,7 +29,7 @@
 #include "http/head.h"
 
 struct part {
-	struct head *head;            /* NULL: none. Read: valid until the next read on the leg */
+	struct head *head;            /* NULL: none. Read: valid until the leg is closed or gives another head */
 	struct block *data;           /* NULL: none. Read: the reader's to block_put. Send: lent */
 	bool end;                     /* the message is complete */
 	const struct head *trailers;  /* with end, or NULL: only its fields count. Valid as head */

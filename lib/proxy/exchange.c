@@ -1,0 +1,440 @@
+#include "proxy/exchange.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/mem.h"
+#include "http/reply.h"
+#include "proxy/backoff.h"
+
+#define TEXT_MAX 65536
+
+/* One direction: a part is either being read or being sent, never both. */
+struct pump {
+	struct exchange *x;
+	struct leg *from, *to;
+	struct part part;
+	struct block *data; /* owned; part.data */
+	bool reading, sending;
+	bool done; /* the end was sent */
+};
+
+enum state { NEW, OPENING, WAITING, FORWARDING, REPLYING };
+
+struct own_reply {
+	struct reply problem; /* what head points into, for an error */
+	struct head head;
+	struct block *body; /* owned; NULL: none */
+};
+
+struct exchange {
+	struct loop *loop;
+	const struct exchange_role *role;
+	struct exchange_info info;
+	enum state state;
+	struct leg *in, *out;
+	struct pump up, down;
+	struct part first;        /* of the request: kept until it cannot be needed again */
+	struct block *first_data; /* owned */
+	bool more_sent;           /* the first part is not all that was sent */
+	bool answered;            /* a final head was passed on to the client */
+	bool begun;               /* any head was: a 1xx too */
+	bool raw;                 /* behind a 101 or a CONNECT's 2xx */
+	unsigned open_failures;
+	bool repeated;            /* on a fresh connection, since the pooled one was stale */
+	void *opening;
+	struct timer timer; /* of the stage; or until the next attempt */
+	struct buf text;
+	struct own_reply *reply; /* owned: our own answer while it is being sent */
+	struct list running;     /* in role->running */
+};
+
+uint64_t monotonic_us(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+struct exchange_info *exchange_info(struct exchange *x) { return &x->info; }
+
+struct buf *exchange_text(struct exchange *x) { return &x->text; }
+
+static void on_part(void *arg, struct part *part, const struct error *err);
+static void on_stall(struct timer *t);
+
+/* ---- the end ---- */
+
+static void drop_first(struct exchange *x)
+{
+	block_put(x->first_data);
+	x->first_data = NULL;
+	x->first.data = NULL;
+}
+
+static void release(struct exchange *x)
+{
+	timer_stop(x->loop, &x->timer);
+	if (x->opening)
+		x->role->cancel(x->role->owner, x->opening);
+	if (x->reply)
+		block_put(x->reply->body);
+	free(x->reply);
+	list_remove(&x->running);
+	target_free(&x->info.target);
+	if (x->up.data != x->first_data)
+		block_put(x->up.data);
+	block_put(x->down.data);
+	drop_first(x);
+	buf_free(&x->text);
+	free(x);
+}
+
+static void close_out(struct exchange *x, const struct error *why)
+{
+	struct leg *out = x->out;
+	x->out = NULL;
+	if (out)
+		leg_close(out, why);
+}
+
+/* why: the client's leg is cut. */
+static void finish(struct exchange *x, const struct error *why)
+{
+	struct leg *in = x->in;
+	timer_stop(x->loop, &x->timer);
+	close_out(x, why);
+	x->role->on_done(x->role->owner, x);
+	x->info.request = NULL;
+	release(x);
+	leg_close(in, why);
+}
+
+void exchange_abandon(struct exchange *x)
+{
+	struct error gone;
+	error_set_hop(&gone, ERR_CLIENT_GONE, HOP_CLIENT, "the client's connection has gone");
+	close_out(x, &gone);
+	release(x);
+}
+
+/* ---- our own answers ---- */
+
+static void on_replied(void *arg, const struct error *err)
+{
+	struct exchange *x = arg;
+	finish(x, err);
+}
+
+static void send_reply(struct exchange *x, const struct head *head, struct span body)
+{
+	struct own_reply *r = x->reply;
+	if (head != &r->head)
+		r->head = *head;
+	if (body.n && !head_method_is(x->info.request, "HEAD")) {
+		CHECK(body.n <= BLOCK_SIZE);
+		r->body = block_get(loop_blocks(x->loop));
+		memcpy(r->body->data, body.p, body.n);
+		r->body->len = body.n;
+	} else {
+		r->head.framing = BODY_NONE;
+	}
+	struct part part = {.head = &r->head, .data = r->body, .end = true};
+	x->state = REPLYING;
+	x->info.status = r->head.status;
+	x->info.answered_us = monotonic_us();
+	x->info.bytes_down = r->body ? r->body->len : 0;
+	timer_start(x->loop, &x->timer, x->role->ms.response_stall, on_stall);
+	leg_send(x->in, &part, on_replied, x);
+}
+
+void exchange_reply(struct exchange *x, struct head *head, struct span body)
+{
+	x->reply = mem_zero(sizeof *x->reply);
+	send_reply(x, head, body);
+}
+
+void exchange_refuse(struct exchange *x, const struct error *why)
+{
+	struct error err = *why; /* may stand in x */
+	if (err.hop == HOP_NONE)
+		err.hop = x->role->self;
+	x->info.failed = true;
+	x->info.err = err;
+	x->reply = mem_zero(sizeof *x->reply);
+	struct reply_options options = {.agent = x->role->agent, .retry_after = x->info.retry_after};
+	reply_init(&x->reply->problem, &err, &options);
+	if (err.kind == ERR_AUTH && x->role->challenge)
+		head_add(&x->reply->problem.head, SPAN("Proxy-Authenticate"), span_of(x->role->challenge));
+	send_reply(x, &x->reply->problem.head, x->reply->problem.body);
+}
+
+/* ---- retries ---- */
+
+static void open_leg(struct exchange *x, bool fresh);
+
+/*
+ * A pooled connection that dies before the first byte of an answer was probably closed by the
+ * other side while it was idle. Repeating is right if that can do no harm: the method is
+ * idempotent, or the service cannot have the whole request (RFC 9110 section 9.2.2).
+ */
+static bool may_repeat(const struct exchange *x)
+{
+	bool whole = x->first.end || x->more_sent;
+	return x->info.reused && !x->repeated && !x->begun && !x->more_sent &&
+	       (head_method_idempotent(x->info.request) || (!whole && !x->first.data));
+}
+
+static void broken(struct exchange *x, const struct error *why, enum hop hop)
+{
+	struct error err = *why;
+	if (err.hop == HOP_NONE)
+		err.hop = hop;
+	timer_stop(x->loop, &x->timer);
+	if (x->opening)
+		x->role->cancel(x->role->owner, x->opening);
+	x->opening = NULL;
+	bool client_gone = hop == HOP_CLIENT && err.kind != ERR_CLIENT_TIMEOUT && err.kind != ERR_BAD_REQUEST &&
+			   err.kind != ERR_BODY_SIZE;
+	bool stale = hop != HOP_CLIENT && (err.kind == ERR_RESET || err.kind == ERR_IO || err.kind == ERR_TRUNCATED);
+	if (stale && may_repeat(x)) {
+		x->repeated = true;
+		close_out(x, &err);
+		x->up.reading = x->up.sending = x->down.reading = x->down.sending = false;
+		x->up.data = x->down.data = NULL;
+		open_leg(x, true);
+		return;
+	}
+	close_out(x, &err);
+	x->info.failed = true;
+	x->info.err = err;
+	if (x->answered || client_gone || x->down.sending)
+		finish(x, &err);
+	else
+		exchange_refuse(x, &err);
+}
+
+void exchange_abort_all(struct exchange_role *role, const struct error *why)
+{
+	LIST_EACH(it, &role->running)
+		exchange_abort(container_of(it, struct exchange, running), why);
+}
+
+void exchange_abort(struct exchange *x, const struct error *why)
+{
+	if (x->state == REPLYING)
+		finish(x, why);
+	else
+		broken(x, why, x->role->self);
+}
+
+/* ---- stages and their timeouts ---- */
+
+static void on_stall(struct timer *t)
+{
+	struct exchange *x = container_of(t, struct exchange, timer);
+	struct error err;
+	if (x->state == REPLYING) {
+		error_set_hop(&err, ERR_WRITE_TIMEOUT, HOP_CLIENT, "the client does not read the response");
+		finish(x, &err);
+	} else if (x->raw) {
+		error_set(&err, ERR_TIMEOUT, "no byte in either direction for %llu ms",
+			  (unsigned long long)x->role->ms.tunnel_idle);
+		broken(x, &err, x->role->self);
+	} else if (x->answered && x->down.sending) {
+		error_set(&err, ERR_WRITE_TIMEOUT, "the client does not read the response");
+		broken(x, &err, HOP_CLIENT);
+	} else if (x->answered) {
+		error_set(&err, ERR_TIMEOUT, "the response stopped in the middle");
+		broken(x, &err, x->role->next);
+	} else if (x->up.done) {
+		error_set(&err, ERR_RESPONSE_TIMEOUT, "no response within %llu ms",
+			  (unsigned long long)x->role->ms.response_header);
+		broken(x, &err, x->role->next);
+	} else if (x->up.sending) {
+		error_set(&err, ERR_WRITE_TIMEOUT, "the request's body is not taken");
+		broken(x, &err, x->role->next);
+	} else {
+		error_set(&err, ERR_CLIENT_TIMEOUT, "the request's body stopped in the middle");
+		broken(x, &err, HOP_CLIENT);
+	}
+}
+
+/* Something has moved: the stage that now begins, or goes on, has its whole time. */
+static void progress(struct exchange *x)
+{
+	uint64_t ms = x->raw           ? x->role->ms.tunnel_idle
+		      : x->answered    ? x->role->ms.response_stall
+		      : x->up.done     ? x->role->ms.response_header
+				       : x->role->ms.body_stall;
+	timer_start(x->loop, &x->timer, ms, on_stall);
+}
+
+/* ---- the two directions ---- */
+
+static void read_on(struct pump *p)
+{
+	p->reading = true;
+	leg_read(p->from, on_part, p);
+}
+
+static bool all_done(const struct exchange *x) { return x->down.done && (x->up.done || !x->raw); }
+
+static void on_sent(void *arg, const struct error *err)
+{
+	struct pump *p = arg;
+	struct exchange *x = p->x;
+	p->sending = false;
+	if (p->data != x->first_data)
+		block_put(p->data);
+	p->data = NULL;
+	if (err) {
+		broken(x, err, p == &x->up ? x->role->next : HOP_CLIENT);
+		return;
+	}
+	if (p->part.end)
+		p->done = true;
+	if (all_done(x)) {
+		finish(x, NULL);
+		return;
+	}
+	progress(x);
+	/* Behind its end the request's direction still waits: for raw bytes, or for the client to go. */
+	if (!p->reading && (!p->done || (p == &x->up && !x->raw)))
+		read_on(p);
+}
+
+static void send_on(struct pump *p)
+{
+	p->sending = true;
+	leg_send(p->to, &p->part, on_sent, p);
+}
+
+/* False: the response cannot be passed on, and the exchange is broken. */
+static bool response_head(struct exchange *x, struct head *h)
+{
+	struct error err;
+	bool interim = h->status < 200 && h->status != 101;
+	if (x->role->on_response && !x->role->on_response(x->role->owner, x, h, &err)) {
+		broken(x, &err, x->role->next);
+		return false;
+	}
+	x->begun = true;
+	if (interim)
+		return true;
+	x->answered = true;
+	x->info.status = h->status;
+	x->info.answered_us = monotonic_us();
+	x->raw = h->framing == BODY_RAW;
+	if (x->raw)
+		x->up.done = false;
+	return true;
+}
+
+static void on_part(void *arg, struct part *part, const struct error *err)
+{
+	struct pump *p = arg;
+	struct exchange *x = p->x;
+	bool up = p == &x->up;
+	p->reading = false;
+	if (x->state != FORWARDING) { /* our own answer is on its way: the client is heard no more */
+		block_put(part ? part->data : NULL);
+		return;
+	}
+	if (!part) {
+		broken(x, err, up ? HOP_CLIENT : x->role->next);
+		return;
+	}
+	p->part = *part;
+	p->data = part->data;
+	if (up) {
+		x->more_sent = true;
+		x->info.bytes_up += p->data ? p->data->len : 0;
+	} else {
+		x->info.bytes_down += p->data ? p->data->len : 0;
+		if (part->head && !response_head(x, part->head))
+			return;
+		if (x->answered)
+			drop_first(x);
+	}
+	progress(x);
+	send_on(p);
+}
+
+/* ---- opening ---- */
+
+static void on_wait_over(struct timer *t) { open_leg(container_of(t, struct exchange, timer), false); }
+
+static void open_failed(struct exchange *x, const struct error *err)
+{
+	bool reachable = err->kind == ERR_REFUSED || err->kind == ERR_UNREACHABLE ||
+			 err->kind == ERR_CONNECT_TIMEOUT || err->kind == ERR_RESET || err->kind == ERR_IO;
+	if (!reachable || x->open_failures >= x->role->max_retries) {
+		struct error why = *err;
+		if (why.hop == HOP_NONE)
+			why.hop = x->role->next;
+		exchange_refuse(x, &why);
+		return;
+	}
+	x->state = WAITING;
+	timer_start(x->loop, &x->timer, backoff_delay(x->role->retry_delay_ms, x->open_failures++),
+		    on_wait_over);
+}
+
+static void on_open(void *arg, struct leg *leg, bool reused, const struct error *err)
+{
+	struct exchange *x = arg;
+	x->opening = NULL;
+	if (err) {
+		open_failed(x, err);
+		return;
+	}
+	x->state = FORWARDING;
+	x->out = leg;
+	x->info.reused = reused;
+	if (!x->info.opened_us)
+		x->info.opened_us = monotonic_us();
+	x->up = (struct pump){.x = x, .from = x->in, .to = leg, .part = x->first, .data = x->first_data};
+	x->down = (struct pump){.x = x, .from = leg, .to = x->in};
+	progress(x);
+	send_on(&x->up);
+	read_on(&x->down);
+}
+
+static void open_leg(struct exchange *x, bool fresh)
+{
+	x->state = OPENING;
+	x->info.attempts++;
+	x->opening = x->role->open(x->role->owner, x, fresh, on_open, x);
+}
+
+void exchange_forward(struct exchange *x) { open_leg(x, false); }
+
+/* ---- life ---- */
+
+static void keep_method(struct exchange_info *info, struct span method)
+{
+	size_t n = method.n < sizeof info->method - 1 ? method.n : sizeof info->method - 1;
+	for (size_t i = 0; i < n; i++)
+		info->method[i] = (char)(method.p[i] > ' ' && method.p[i] < 127 ? method.p[i] : '?');
+}
+
+struct exchange *exchange_new(struct loop *l, struct exchange_role *role, uint64_t id, struct leg *leg,
+			      const struct part *part)
+{
+	struct exchange *x = mem_zero(sizeof *x);
+	x->loop = l;
+	x->role = role;
+	x->in = leg;
+	x->first = *part;
+	x->first_data = part->data;
+	x->up.x = x->down.x = x;
+	x->info.id = id;
+	x->info.request = part->head;
+	x->info.bytes_up = part->data ? part->data->len : 0;
+	x->info.started_us = monotonic_us();
+	keep_method(&x->info, part->head->method);
+	buf_init(&x->text, TEXT_MAX);
+	list_append(&role->running, &x->running);
+	return x;
+}
