@@ -268,10 +268,11 @@ static bool feed_chunked(struct body *body, struct span in, size_t *eaten, uint8
 static struct block *split(struct block *b, size_t at)
 {
 	struct block *behind = block_get(b->pool);
-	behind->len = b->len - at;
-	if (behind->len > block_free_room(behind))
-		behind->data = behind->mem + sizeof behind->mem - behind->len; /* as full as b was */
-	memcpy(behind->data, b->data + at, behind->len);
+	size_t n = b->len - at;
+	if (n > block_free_room(behind))
+		behind->data = behind->mem + sizeof behind->mem - n; /* b had no room in front */
+	memcpy(behind->data, b->data + at, n);
+	behind->len = n;
 	return behind;
 }
 

@@ -126,9 +126,9 @@ void hop_clean(struct head *h, const struct via *via)
 
 void via_init(struct via *via, const char *role, uint64_t id)
 {
-	snprintf(via->name, sizeof via->name, "nitroproxy-%.16s-%016" PRIx64, role, id);
 	for (int minor = 0; minor < 2; minor++)
-		snprintf(via->value[minor], sizeof via->value[minor], "1.%d %s", minor, via->name);
+		snprintf(via->value[minor], sizeof via->value[minor], "1.%d nitroproxy-%.16s-%016" PRIx64,
+			 minor, role, id);
 }
 
 /* An element is: protocol SP name [ SP comment ]. */
@@ -136,10 +136,11 @@ bool hop_check_loop(const struct head *h, const struct via *via, struct error *e
 {
 	struct head_list it = {0};
 	struct span element, protocol, name;
+	const char *own = via->value[1] + sizeof "1.1";
 	while (head_list_next(h, "Via", &it, &element)) {
 		span_cut(&element, ' ', &protocol);
 		element = span_trim(element);
-		if (span_cut(&element, ' ', &name) && span_is_nocase(name, span_of(via->name)))
+		if (span_cut(&element, ' ', &name) && span_is_nocase(name, span_of(own)))
 			return error_set(err, ERR_LOOP,
 					 "the request has been here before: its target leads back to "
 					 "this proxy");

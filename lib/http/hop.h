@@ -13,8 +13,7 @@
  * (RFC 9110 section 7.6.3), and telling nothing else.
  */
 struct via {
-	char name[48];
-	char value[2][56]; /* "1.0 name", "1.1 name": by the version that was received */
+	char value[2][64]; /* "1.0 name", "1.1 name": by the minor version that was received */
 };
 /* role: "host", "enclave"; id: random bits of this process. */
 void via_init(struct via *via, const char *role, uint64_t id);

@@ -41,7 +41,8 @@ static enum head_found step(struct span bytes, enum head_kind kind, enum parse_a
  * Reads text as a head, and every beginning of it, too: a beginning must never be taken
  * for a whole head, and one of a good head never be refused. ERR_NONE: it is good.
  */
-static enum error_kind read_head(struct span text, enum head_kind kind, enum parse_asked asked, struct head *h)
+static enum error_kind read_head(struct span text, enum head_kind kind, enum parse_asked asked,
+				 struct head *h)
 {
 	struct parse_limits limits = PARSE_LIMITS_MAX;
 	struct error err;
@@ -74,7 +75,8 @@ static void expect(struct span text, enum head_kind kind, enum error_kind want)
 	struct head h;
 	enum error_kind got = read_head(text, kind, ASKED_OTHER, &h);
 	if (got != want)
-		fail_msg("%s instead of %s for: %.*s", error_kind_name(got), error_kind_name(want), SPAN_ARG(text));
+		fail_msg("%s instead of %s for: %.*s", error_kind_name(got), error_kind_name(want),
+			 SPAN_ARG(text));
 }
 
 struct row {
@@ -226,7 +228,7 @@ static void test_responses(void **state)
 {
 	(void)state;
 	static const struct row rows[] = {
-	/* clang-format off */
+		/* clang-format off */
 		ROW(OK "\r\n", NONE),
 		ROW("HTTP/1.1 200\r\n\r\n", NONE),
 		ROW("HTTP/1.1 200 \r\n\r\n", NONE),
@@ -329,7 +331,8 @@ static void test_response_framing(void **state)
 		struct head h;
 		assert_int_equal(read_head(rows[i].text, HEAD_RESPONSE, rows[i].asked, &h), ERR_NONE);
 		if (h.framing != rows[i].framing || h.keep_alive != rows[i].keep_alive)
-			fail_msg("framing %d, keep_alive %d for: %s", h.framing, h.keep_alive, rows[i].text.p);
+			fail_msg("framing %d, keep_alive %d for: %s", h.framing, h.keep_alive,
+				 rows[i].text.p);
 	}
 }
 
@@ -458,9 +461,9 @@ static void test_trailers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_requests),	 cmocka_unit_test(test_responses),
-		cmocka_unit_test(test_what_is_read),	 cmocka_unit_test(test_response_framing),
-		cmocka_unit_test(test_upgrades),	 cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_requests),     cmocka_unit_test(test_responses),
+		cmocka_unit_test(test_what_is_read), cmocka_unit_test(test_response_framing),
+		cmocka_unit_test(test_upgrades),     cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_trailers),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
