@@ -9,16 +9,16 @@ static const struct {
 	const char *name;
 	int status;
 	const char *token;
-} kinds[] = {
-	[ERR_NONE] = {"none", 200, ""},
+} kinds[] = {[ERR_NONE] = {"none", 200, ""},
 #define X(kind, name, status, token) [ERR_##kind] = {name, status, token},
-	ERROR_KINDS(X)
+	     ERROR_KINDS(X)
 #undef X
 };
 
 static const char *const hops[HOP_COUNT] = {"", "client", "host", "enclave", "tunnel", "service"};
 
-static void set_text(struct error *err, enum error_kind kind, enum hop hop, const char *fmt, va_list ap)
+__attribute__((format(printf, 4, 0))) static void set_text(struct error *err, enum error_kind kind,
+							   enum hop hop, const char *fmt, va_list ap)
 {
 	if (!err)
 		return;
@@ -112,14 +112,20 @@ enum error_kind error_kind_of(const char *name)
 	return ERR_NONE;
 }
 
-int error_status(enum error_kind kind) { return (unsigned)kind < ERR_KINDS ? kinds[kind].status : 500; }
+int error_status(enum error_kind kind)
+{
+	return (unsigned)kind < ERR_KINDS ? kinds[kind].status : 500;
+}
 
 const char *error_proxy_status(enum error_kind kind)
 {
 	return (unsigned)kind < ERR_KINDS ? kinds[kind].token : "proxy_internal_error";
 }
 
-const char *hop_name(enum hop hop) { return (unsigned)hop < HOP_COUNT ? hops[hop] : ""; }
+const char *hop_name(enum hop hop)
+{
+	return (unsigned)hop < HOP_COUNT ? hops[hop] : "";
+}
 
 enum hop hop_of(const char *name)
 {
