@@ -1,22 +1,18 @@
 #include "base/log.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "base/mem.h"
+#include "base/log_sink.h"
 #include "base/quote.h"
 
 /* A pipe that poll calls writable has room for PIPE_BUF bytes, so a line that long cannot block. */
-_Static_assert(LOG_LINE_MAX <= 4096, "more than PIPE_BUF");
+_Static_assert(LOG_LINE_MAX <= PIPE_BUF, "more than PIPE_BUF");
 
 #define TAIL_ROOM 64 /* kept for truncated, dropped and the line's end */
 
@@ -24,19 +20,13 @@ enum log_level log_threshold = LOG_INFO;
 
 static struct {
 	pthread_mutex_t lock;
+	struct log_sink sink;
 	enum log_format format;
 	char role[16];
-	char *file; /* owned; NULL: stderr */
-	int fd;
-	bool is_socket, is_file;
-	bool torn;     /* the last line was cut by a full disk: the next begins on a line of its own */
-	uint64_t size; /* of the file, as far as we know */
-	uint64_t max_size;
-	unsigned backup_count;
 	uint64_t dropped, told; /* lines lost; of these mentioned in the log */
 	time_t second;		/* what `clock` shows */
 	char clock[32];
-} out = {.lock = PTHREAD_MUTEX_INITIALIZER, .fd = STDERR_FILENO};
+} out = {.lock = PTHREAD_MUTEX_INITIALIZER, .sink.fd = STDERR_FILENO};
 
 const char *log_level_name(enum log_level level)
 {
@@ -44,83 +34,35 @@ const char *log_level_name(enum log_level level)
 	return names[level];
 }
 
-/* ---- where it goes ---- */
-
-static int open_file(const char *file)
-{
-	return open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
-}
-
-static void use_fd(int fd)
-{
-	struct stat st = {.st_mode = 0};
-	if (fstat(fd, &st) != 0)
-		st.st_size = 0;
-	out.fd = fd;
-	out.is_socket = S_ISSOCK(st.st_mode);
-	out.is_file = S_ISREG(st.st_mode);
-	out.size = out.is_file ? (uint64_t)st.st_size : 0;
-	out.torn = false;
-}
-
-static void close_file(void)
-{
-	if (out.file)
-		close(out.fd);
-	free(out.file);
-	out.file = NULL;
-}
-
 bool log_open(const struct log_options *o, struct error *err)
 {
-	bool to_file = o->file && o->file[0];
-	int fd = to_file ? open_file(o->file) : STDERR_FILENO;
-	if (fd < 0) {
-		error_errno(err, errno, "cannot open the log file %s", quote_clip(span_of(o->file)).text);
-		if (err)
-			err->kind = ERR_CONFIG;
-		return false;
-	}
 	pthread_mutex_lock(&out.lock);
-	close_file();
-	out.format = o->format;
-	snprintf(out.role, sizeof out.role, "%s", o->role ? o->role : "");
-	out.file = to_file ? mem_text(o->file) : NULL;
-	out.max_size = o->max_size;
-	out.backup_count = o->backup_count;
-	use_fd(fd);
-	log_threshold = o->level;
+	bool ok = log_sink_open(&out.sink, o->file, o->max_size, o->backup_count, err);
+	if (ok) {
+		out.format = o->format;
+		snprintf(out.role, sizeof out.role, "%s", o->role ? o->role : "");
+		log_threshold = o->level;
+	} else if (err) {
+		err->kind = ERR_CONFIG;
+	}
 	pthread_mutex_unlock(&out.lock);
-	return true;
+	return ok;
 }
 
 void log_close(void)
 {
 	pthread_mutex_lock(&out.lock);
-	close_file();
+	log_sink_close(&out.sink);
 	out.format = LOG_LOGFMT;
 	out.role[0] = '\0';
-	out.max_size = 0;
-	use_fd(STDERR_FILENO);
 	log_threshold = LOG_INFO;
 	pthread_mutex_unlock(&out.lock);
-}
-
-static bool reopen(struct error *err)
-{
-	int fd = open_file(out.file);
-	if (fd < 0)
-		return error_errno(err, errno, "cannot open the log file %s",
-				   quote_clip(span_of(out.file)).text);
-	close(out.fd);
-	use_fd(fd);
-	return true;
 }
 
 bool log_reopen(struct error *err)
 {
 	pthread_mutex_lock(&out.lock);
-	bool ok = !out.file || reopen(err);
+	bool ok = log_sink_reopen(&out.sink, err);
 	pthread_mutex_unlock(&out.lock);
 	return ok;
 }
@@ -133,47 +75,10 @@ uint64_t log_dropped(void)
 	return n;
 }
 
-/* ---- rotation: file -> file.1 -> .. -> file.N ---- */
-
-/* Another process that shares the file may have moved it away already. */
-static bool still_ours(void)
-{
-	struct stat name, fd;
-	return stat(out.file, &name) == 0 && fstat(out.fd, &fd) == 0 && name.st_ino == fd.st_ino &&
-	       name.st_dev == fd.st_dev;
-}
-
-static void shift_backups(void)
-{
-	char from[4096], to[4096];
-	for (unsigned i = out.backup_count; i > 0; i--) {
-		int n = i > 1 ? snprintf(from, sizeof from, "%s.%u", out.file, i - 1)
-			      : snprintf(from, sizeof from, "%s", out.file);
-		int m = snprintf(to, sizeof to, "%s.%u", out.file, i);
-		if (n < (int)sizeof from && m < (int)sizeof to)
-			rename(from, to); /* one that is not there yet: nothing to move */
-	}
-}
-
-/* Where it fails (a directory that is not ours) the old file goes on, to be tried again max_size later. */
-static void rotate(void)
-{
-	if (!out.backup_count) {
-		if (ftruncate(out.fd, 0) == 0)
-			out.torn = false;
-		out.size = 0;
-		return;
-	}
-	if (still_ours())
-		shift_backups();
-	if (!reopen(NULL) || out.size)
-		out.size = 0;
-}
-
 /* ---- one line ---- */
 
 struct line {
-	char text[1 + LOG_LINE_MAX]; /* text[0] is '\n', sent when the line before was torn */
+	char text[1 + LOG_LINE_MAX]; /* text[0] is '\n': log_sink_write wants it */
 	size_t n;
 	bool truncated;
 };
@@ -297,40 +202,6 @@ static void build(struct line *l, enum log_level level, const char *event, const
 	put_text(l, end, out.format == LOG_JSON ? "}\n" : "\n");
 }
 
-static ssize_t write_now(const char *p, size_t n)
-{
-	if (out.is_socket)
-		return send(out.fd, p, n, MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (!out.is_file) {
-		struct pollfd ready = {.fd = out.fd, .events = POLLOUT};
-		if (poll(&ready, 1, 0) != 1 || !(ready.revents & POLLOUT) || ready.revents & POLLERR) {
-			errno = EAGAIN;
-			return -1;
-		}
-	}
-	return write(out.fd, p, n);
-}
-
-static bool write_line(const struct line *l)
-{
-	const char *p = l->text + !out.torn;
-	size_t n = l->n - !out.torn;
-	if (out.file && out.is_file && out.max_size && out.size && out.size + n > out.max_size) {
-		rotate();
-		p = l->text + !out.torn;
-		n = l->n - !out.torn;
-	}
-	ssize_t wrote;
-	do
-		wrote = write_now(p, n);
-	while (wrote < 0 && errno == EINTR);
-	if (wrote <= 0)
-		return false;
-	out.size += (uint64_t)wrote;
-	out.torn = (size_t)wrote < n;
-	return !out.torn;
-}
-
 void log_line(enum log_level level, const char *event, const struct log_field *fields)
 {
 	struct line l;
@@ -338,7 +209,7 @@ void log_line(enum log_level level, const char *event, const struct log_field *f
 	pthread_mutex_lock(&out.lock);
 	uint64_t untold = out.dropped - out.told;
 	build(&l, level, event, fields, untold);
-	if (write_line(&l))
+	if (log_sink_write(&out.sink, l.text + 1, l.n - 1))
 		out.told += untold;
 	else
 		out.dropped++;

@@ -36,7 +36,7 @@ bool opt_assign(struct opts *o, const struct opt *row, const char *text, enum op
 	bool ok;
 	if (row->type == OPT_LIST) {
 		struct text_list items = {NULL, 0};
-		opt_value_split(text, &items);
+		opt_value_split(row, text, &items);
 		ok = opt_value_set_list(row, &items, field, err);
 		text_list_free(&items);
 	} else {

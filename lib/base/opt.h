@@ -44,7 +44,10 @@ struct opt_choice {
 /* Says whether a text (each item of a list) will do; err->text says what would. */
 typedef bool opt_check_fn(const char *text, struct error *err);
 
-enum { OPT_SECRET = 1 /* never shown */ };
+enum {
+	OPT_SECRET = 1,	   /* never shown */
+	OPT_SEMICOLONS = 2 /* a list whose items hold commas: semicolons stand between them */
+};
 
 struct opt {
 	const char *path;

@@ -121,7 +121,7 @@ static bool assign_arg(struct opts *o, const struct arg *a, struct error *err)
 	struct text_list items = {NULL, 0};
 	for (size_t i = 0; i < old->count; i++)
 		text_list_add(&items, old->items[i]);
-	opt_value_split(a->value, &items);
+	opt_value_split(row, a->value, &items);
 	bool ok = opt_value_set_list(row, &items, opt_field(o, row), err);
 	text_list_free(&items);
 	return ok;

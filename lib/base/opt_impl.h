@@ -22,7 +22,7 @@ void opt_value_json(const struct opt *row, const void *field, struct buf *out);
 void opt_value_allowed(const struct opt *row, struct buf *out);
 /* What help calls the value of this type: "SECONDS". */
 const char *opt_value_arg(const struct opt *row);
-void opt_value_split(const char *text, struct text_list *items);
+void opt_value_split(const struct opt *row, const char *text, struct text_list *items);
 
 /* ---- opt.c ---- */
 

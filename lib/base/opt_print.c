@@ -141,8 +141,9 @@ void opts_help(const struct opt_table *table, unsigned command, FILE *out)
 		}
 	}
 	fprintf(out,
-		"\nLists: repeat the option, or put commas between the items. Each setting is also\n"
-		"read from the environment: %s, then its name in capitals with _ for -.\n",
+		"\nLists: repeat the option, or put commas (between rules: semicolons) between the\n"
+		"items. Each setting is also read from the environment: %s, then its\n"
+		"name in capitals with _ for -.\n",
 		table->env_prefix);
 }
 
@@ -168,6 +169,8 @@ static void markdown_names(const struct opt *row, FILE *out)
 static void markdown_commands(const struct opt_table *table, const struct opt *row, FILE *out)
 {
 	const char *between = "";
+	if (!row->commands)
+		fputs("scripts", out);
 	for (const struct opt_choice *c = table->commands; c->name; c++) {
 		if (!(row->commands & c->value))
 			continue;
@@ -203,8 +206,8 @@ void opts_markdown(const struct opt_table *table, FILE *out)
 	for (const struct opt *row = next_value(table, table->rows - 1); row; row = next_value(table, row)) {
 		if (!section.p || !span_is(section_of(row), section)) {
 			fprintf(out, "%s### %.*s\n\n", section.p ? "\n" : "",
-				section_of(row).n ? (int)section_of(row).n : 3,
-				section_of(row).n ? section_of(row).p : "Top");
+				section_of(row).n ? (int)section_of(row).n : 9,
+				section_of(row).n ? section_of(row).p : "Top level");
 			fputs("| Key | Default | Allowed | Short names | Read by | Meaning |\n"
 			      "|---|---|---|---|---|---|\n",
 			      out);

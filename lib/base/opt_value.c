@@ -181,10 +181,11 @@ bool opt_value_set_list(const struct opt *row, struct text_list *items, struct t
 	return true;
 }
 
-void opt_value_split(const char *text, struct text_list *items)
+void opt_value_split(const struct opt *row, const char *text, struct text_list *items)
 {
 	struct span rest = span_trim(span_of(text)), part;
-	while (rest.n && span_cut(&rest, ',', &part)) {
+	char between = row->flags & OPT_SEMICOLONS ? ';' : ',';
+	while (rest.n && span_cut(&rest, between, &part)) {
 		part = span_trim(part);
 		char *item = mem_text_n(part.p, part.n);
 		text_list_add(items, item);

@@ -20,12 +20,9 @@
 #include "base/text_list.h"
 #include "proxy/policy.h"
 #include "tls/tls_conf.h"
-#include "proxy/policy.h"
 
 /* Bits, so that a row can concern several. */
 enum command { CMD_HOST = 1, CMD_ENCLAVE = 2, CMD_TUNNEL = 4, CMD_DEMO = 8 };
-
-enum tls_version { TLS_1_2, TLS_1_3 };
 
 struct settings {
 	struct {

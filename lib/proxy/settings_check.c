@@ -3,6 +3,8 @@
 
 #include "base/check.h"
 #include "net/address.h"
+#include "proxy/allow.h"
+#include "proxy/auth.h"
 #include "proxy/settings_impl.h"
 
 /* AWS: run-enclave gives CIDs from 4 on, the lower ones have fixed meanings (vsock(7)). */
@@ -81,6 +83,33 @@ static bool has_tls13_suite(const struct text_list *suites)
 	return false;
 }
 
+/* Those with a language of their own, read by whoever will use them. */
+static bool check_rules(const struct settings *s, struct error *err)
+{
+	bool ok = true;
+	if (s->command == CMD_ENCLAVE) {
+		struct policy policy;
+		const struct policy_source source = {.mode = s->policy.mode,
+						     .without_rules = s->policy.without_rules,
+						     .allow = &s->policy.allow,
+						     .deny = &s->policy.deny,
+						     .file = s->policy.file};
+		ok = policy_load(&policy, &source, err);
+		policy_free(&policy);
+	}
+	if (s->command == CMD_TUNNEL) {
+		struct allow allow;
+		ok = allow_init(&allow, &s->tunnel.allow, &s->tunnel.allow_cidr, err);
+		allow_free(&allow);
+	}
+	if (ok && s->access.auth.count) {
+		struct auth *auth = auth_new(&s->access.auth, err);
+		ok = auth != NULL;
+		auth_free(auth);
+	}
+	return ok;
+}
+
 bool settings_check(struct settings *s, struct error *err)
 {
 	if (!s->tls.cipher_suites.count)
@@ -89,6 +118,8 @@ bool settings_check(struct settings *s, struct error *err)
 		return error_set(err, ERR_CONFIG,
 				 "tls.cipher_suites: names none of TLS 1.3, which tls.min_version asks for "
 				 "(TLS_AES_256_GCM_SHA384 is one)");
+	if (!check_rules(s, err))
+		return false;
 	if (s->enclave.debug_mode)
 		text_list_add(&s->insecure, "enclave.debug_mode is true: everything is logged, and a debug "
 					    "enclave proves nothing");

@@ -31,12 +31,6 @@ static bool check_url(const char *text, struct error *err)
 	       error_set(err, ERR_CONFIG, "an https:// or http:// URL");
 }
 
-static bool check_auth(const char *text, struct error *err)
-{
-	const char *colon = strchr(text, ':');
-	return (colon && colon > text && colon[1]) || error_set(err, ERR_CONFIG, "USER:HASH");
-}
-
 /* ---- words ---- */
 
 static const struct opt_choice commands[] = {
@@ -49,15 +43,15 @@ static const struct opt_choice tls_versions[] = {
 	{"TLS1.2", TLS_1_2},  {"1.2", TLS_1_2},	   {NULL, 0}};
 
 /* Forward secret AEAD suites: RFC 8446 B.4 without CCM, and the TLS 1.2 ones of RFC 9325 section 4.2. */
-static const struct opt_choice cipher_suites[] = {{"TLS_AES_256_GCM_SHA384", 0},
-						  {"TLS_CHACHA20_POLY1305_SHA256", 1},
-						  {"TLS_AES_128_GCM_SHA256", 2},
-						  {"TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", 3},
-						  {"TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384", 4},
-						  {"TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256", 5},
-						  {"TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256", 6},
-						  {"TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", 7},
-						  {"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", 8},
+static const struct opt_choice cipher_suites[] = {{"TLS_AES_128_GCM_SHA256", 0},
+						  {"TLS_AES_256_GCM_SHA384", 1},
+						  {"TLS_CHACHA20_POLY1305_SHA256", 2},
+						  {"TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", 3},
+						  {"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", 4},
+						  {"TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", 5},
+						  {"TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384", 6},
+						  {"TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256", 7},
+						  {"TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256", 8},
 						  {NULL, 0}};
 
 static const struct opt_choice policy_modes[] = {
@@ -168,10 +162,10 @@ static const struct opt rows[] = {
 	BOOL("tls.verify_certificates", tls.verify_certificates, "true", .commands = E,
 	     .help = "Checks certificates and names of services; off: anybody may answer in their place"),
 	LIST("tls.cipher_suites", tls.cipher_suites,
-	     "TLS_AES_256_GCM_SHA384, TLS_CHACHA20_POLY1305_SHA256, TLS_AES_128_GCM_SHA256, "
+	     "TLS_AES_128_GCM_SHA256, TLS_AES_256_GCM_SHA384, TLS_CHACHA20_POLY1305_SHA256, "
+	     "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, "
 	     "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, "
-	     "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256, "
-	     "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+	     "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
 	     .shown = "all, as listed", .choices = cipher_suites, .commands = E, .arg = "NAMES",
 	     .help = "Cipher suites in order of preference, by their IANA names"),
 	LIST("tls.ca_file", tls.ca_file, "", .shown = "the system's bundle", .commands = E, .flag = "ca-file",
@@ -183,13 +177,13 @@ static const struct opt rows[] = {
 	     .help = "Whether what the policy denies is refused, or only logged"),
 	WORD("policy.default", policy.without_rules, enum policy_default, verdicts, "allow", .commands = E,
 	     .help = "The verdict while no rule is configured"),
-	LIST("policy.allow", policy.allow, "", .commands = E, .arg = "RULE",
+	LIST("policy.allow", policy.allow, "", .commands = E, .arg = "RULE", .flags = OPT_SEMICOLONS,
 	     .help = "Requests that may go out; with any of these, nothing else may"),
-	LIST("policy.deny", policy.deny, "", .commands = E, .arg = "RULE",
+	LIST("policy.deny", policy.deny, "", .commands = E, .arg = "RULE", .flags = OPT_SEMICOLONS,
 	     .help = "Requests that may not go out, whatever policy.allow says"),
 
-	LIST("access.auth", access.auth, "", .check = check_auth, .commands = H | E, .arg = "USER:HASH",
-	     .flags = OPT_SECRET, .help = "Who may use the proxy by Proxy-Authorization; unset: everybody who reaches it"),
+	LIST("access.auth", access.auth, "", .commands = H | E, .arg = "SECRET",
+	     .flags = OPT_SECRET, .help = "Who may use the proxy, USER:pbkdf2-sha256:ITERATIONS:SALT:HASH; unset: everybody who reaches it"),
 	LIST("access.peer_cids", access.peer_cids, "", .check = check_uint, .commands = E | T, .arg = "CID",
 	     .help = "vsock peers that may connect; unset: all"),
 	LIST("access.peer_uids", access.peer_uids, "", .check = check_uint, .commands = H | E | T, .arg = "UID",
