@@ -139,7 +139,8 @@ static void test_vectors(void **state)
 	(void)state;
 #ifdef MBEDTLS_GCM_ALT
 	for (size_t i = 0; i < countof(gcm_paths); i++)
-		print_message("%s: %s\n", gcm_paths[i]->name, gcm_paths[i]->usable() ? "tested" : "not on this CPU");
+		print_message("%s: %s\n", gcm_paths[i]->name,
+			      gcm_paths[i]->usable() ? "tested" : "not on this CPU");
 #endif
 	each_path(vectors_hold);
 }
