@@ -48,6 +48,9 @@ struct attestation {
 /* Syntax only: nothing in it may be believed yet. */
 bool attestation_parse(struct span document, struct attestation *a, struct refusal *why);
 
+/* The payload that says the same, in AWS's order. Who signs it decides what it is worth (soft.h, tests). */
+void attestation_write(const struct attestation *a, struct buf *payload);
+
 /* SHA-256 of the DER of AWS's root "aws.nitro-enclaves" (G1, 2019 to 2049). */
 extern const uint8_t attestation_aws_root[SHA256_SIZE];
 

@@ -74,6 +74,7 @@ void cbor_put_uint(struct buf *out, uint64_t value);
 void cbor_put_int(struct buf *out, int64_t value);
 void cbor_put_bytes(struct buf *out, struct span bytes); /* p NULL writes null */
 void cbor_put_text(struct buf *out, const char *text);
+void cbor_put_text_span(struct buf *out, struct span text);
 void cbor_put_array(struct buf *out, size_t count);
 void cbor_put_map(struct buf *out, size_t pairs);
 void cbor_put_tag(struct buf *out, uint64_t tag);

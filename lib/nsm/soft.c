@@ -158,40 +158,19 @@ static void lock_pcrs(struct soft *s, size_t first, size_t behind, const char *n
 	cbor_put_text(out, name);
 }
 
-/* Payload of a document, with the PCRs that are locked, as on Nitro. */
+/* The PCRs that are locked are in it, as on Nitro. */
 static void put_document(struct soft *s, const struct request *q, int64_t now, struct buf *out)
 {
-	struct attestation a = {.timestamp = (uint64_t)now * 1000};
+	struct attestation a = {.module_id = SPAN(MODULE_ID),
+				.timestamp = (uint64_t)now * 1000,
+				.public_key = q->public_key,
+				.user_data = q->user_data,
+				.nonce = q->nonce};
 	soft_ca_chain(s->ca, &a);
-	size_t locked = 0;
 	for (size_t i = 0; i < ATTESTATION_PCRS; i++)
-		locked += s->locked[i];
-	cbor_put_map(out, 9);
-	cbor_put_text(out, "module_id");
-	cbor_put_text(out, MODULE_ID);
-	cbor_put_text(out, "digest");
-	cbor_put_text(out, "SHA384");
-	put_number(out, "timestamp", a.timestamp);
-	cbor_put_text(out, "pcrs");
-	cbor_put_map(out, locked);
-	for (size_t i = 0; i < ATTESTATION_PCRS; i++) {
-		if (!s->locked[i])
-			continue;
-		cbor_put_uint(out, i);
-		cbor_put_bytes(out, (struct span){(const char *)s->pcrs[i], SHA384_SIZE});
-	}
-	cbor_put_text(out, "certificate");
-	cbor_put_bytes(out, a.certificate);
-	cbor_put_text(out, "cabundle");
-	cbor_put_array(out, a.bundle_count);
-	for (size_t i = 0; i < a.bundle_count; i++)
-		cbor_put_bytes(out, a.bundle[i]);
-	cbor_put_text(out, "public_key");
-	cbor_put_bytes(out, q->public_key);
-	cbor_put_text(out, "user_data");
-	cbor_put_bytes(out, q->user_data);
-	cbor_put_text(out, "nonce");
-	cbor_put_bytes(out, q->nonce);
+		if (s->locked[i])
+			a.pcrs[i] = (struct span){(const char *)s->pcrs[i], SHA384_SIZE};
+	attestation_write(&a, out);
 }
 
 static bool attest(struct soft *s, const struct request *q, struct buf *out, struct error *err)
