@@ -1,0 +1,191 @@
+#include "tls/tls_conf.h"
+
+#include <mbedtls/sha256.h>
+#include <mbedtls/x509_crt.h>
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "tls/entropy.h"
+#include "tls/tls_conf_impl.h"
+#include "tls/tls_error.h"
+#include "tls/tls_suites.h"
+
+#define TICKET_LIFETIME_S 86400
+
+/* The first one is what the key share in a ClientHello is for; another choice costs a round trip. */
+static const uint16_t groups[] = {
+	MBEDTLS_SSL_IANA_TLS_GROUP_X25519,
+	MBEDTLS_SSL_IANA_TLS_GROUP_SECP256R1,
+	MBEDTLS_SSL_IANA_TLS_GROUP_SECP384R1,
+	MBEDTLS_SSL_IANA_TLS_GROUP_NONE,
+};
+
+static const uint16_t signatures[] = {
+	MBEDTLS_TLS1_3_SIG_ECDSA_SECP256R1_SHA256,
+	MBEDTLS_TLS1_3_SIG_ECDSA_SECP384R1_SHA384,
+	MBEDTLS_TLS1_3_SIG_ECDSA_SECP521R1_SHA512,
+	MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA256,
+	MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA384,
+	MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA512,
+	/* in certificates, and in TLS 1.2's key exchange */
+	MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA256,
+	MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA384,
+	MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA512,
+	MBEDTLS_TLS1_3_SIG_NONE,
+};
+
+static const char *alpn[] = {"http/1.1", NULL};
+
+static bool set_protocol(struct tls_conf *c, const struct tls_options *o, struct error *err)
+{
+	mbedtls_ssl_config *ssl = &c->ssl;
+	int endpoint = o->role == TLS_SERVER ? MBEDTLS_SSL_IS_SERVER : MBEDTLS_SSL_IS_CLIENT;
+	CHECK(mbedtls_ssl_config_defaults(ssl, endpoint, MBEDTLS_SSL_TRANSPORT_STREAM,
+					  MBEDTLS_SSL_PRESET_DEFAULT) == 0);
+	if (!tls_suites_read(c->suites, o->cipher_suites, o->min_version, err))
+		return false;
+	mbedtls_ssl_conf_rng(ssl, entropy_rng, NULL);
+	mbedtls_ssl_conf_min_tls_version(ssl, o->min_version == TLS_1_2 ? MBEDTLS_SSL_VERSION_TLS1_2
+									: MBEDTLS_SSL_VERSION_TLS1_3);
+	mbedtls_ssl_conf_ciphersuites(ssl, c->suites);
+	mbedtls_ssl_conf_groups(ssl, groups);
+	mbedtls_ssl_conf_sig_algs(ssl, signatures);
+	/* A resumed session gets keys of its own too: a ticket that leaks opens no recorded traffic. */
+	mbedtls_ssl_conf_tls13_key_exchange_modes(ssl,
+						  MBEDTLS_SSL_TLS1_3_KEY_EXCHANGE_MODE_EPHEMERAL |
+							  MBEDTLS_SSL_TLS1_3_KEY_EXCHANGE_MODE_PSK_EPHEMERAL);
+	CHECK(mbedtls_ssl_conf_alpn_protocols(ssl, alpn) == 0);
+	/* Judged by verify.c, see tls_handshake.c. */
+	mbedtls_ssl_conf_authmode(ssl, MBEDTLS_SSL_VERIFY_NONE);
+	return true;
+}
+
+/* ---- client ---- */
+
+static bool read_trust(struct tls_conf *c, const struct tls_options *o, struct error *err)
+{
+	c->trust = trust_new();
+	for (const char *const *file = o->ca_files; file && *file; file++)
+		if (!trust_add_file(c->trust, *file, err))
+			return error_wrap(err, "tls.ca_file");
+	if (o->ca_directory && !trust_add_directory(c->trust, o->ca_directory, err))
+		return error_wrap(err, "tls.ca_directory");
+	bool given = (o->ca_files && *o->ca_files) || o->ca_directory;
+	return given || trust_add_system(c->trust, &c->skipped, err);
+}
+
+/* Sessions made under another trust store, or under none, must not be resumed under this one. */
+static void set_identity(struct tls_conf *c, const struct tls_options *o)
+{
+	uint8_t seen[32 + 2] = {0}, hash[32];
+	if (c->trust)
+		trust_sha256(c->trust, seen);
+	seen[32] = c->trust != NULL;
+	seen[33] = (uint8_t)o->min_version;
+	CHECK(mbedtls_sha256(seen, sizeof seen, hash, 0) == 0);
+	memcpy(c->identity, hash, sizeof c->identity);
+}
+
+static bool set_client(struct tls_conf *c, const struct tls_options *o, struct error *err)
+{
+	if (!o->no_verify && !read_trust(c, o, err))
+		return false;
+#ifndef NP_ENCLAVE_BUILD
+	c->at = o->at;
+#endif
+	set_identity(c, o);
+	mbedtls_ssl_conf_session_tickets(&c->ssl, MBEDTLS_SSL_SESSION_TICKETS_ENABLED);
+	/* Without it mbedTLS drops the tickets of TLS 1.3. */
+	mbedtls_ssl_conf_tls13_enable_signal_new_session_tickets(
+		&c->ssl, MBEDTLS_SSL_TLS1_3_SIGNAL_NEW_SESSION_TICKETS_ENABLED);
+	return true;
+}
+
+/* ---- server ---- */
+
+/* mbedTLS wants the 0 behind the text to be counted. */
+static int parse_text(struct tls_conf *c, struct span pem, bool key)
+{
+	char *text = mem_text_n(pem.p, pem.n);
+	const unsigned char *p = (const unsigned char *)text;
+	int rc = key ? mbedtls_pk_parse_key(&c->key, p, pem.n + 1, NULL, 0, entropy_rng, NULL)
+		     : mbedtls_x509_crt_parse(&c->chain, p, pem.n + 1);
+	mem_wipe(text, pem.n);
+	free(text);
+	return rc;
+}
+
+static bool set_server(struct tls_conf *c, const struct tls_options *o, struct error *err)
+{
+	char why[TLS_REASON_MAX];
+	int rc = parse_text(c, o->chain_pem, false);
+	if (rc)
+		return error_set(err, ERR_CONFIG, "server certificate: %s",
+				 rc > 0 ? "a part cannot be read" : tls_reason(rc, why));
+	rc = parse_text(c, o->key_pem, true);
+	if (rc)
+		return error_set(err, ERR_CONFIG, "server key: %s", tls_reason(rc, why));
+	rc = mbedtls_pk_check_pair(&c->chain.pk, &c->key, entropy_rng, NULL);
+	if (rc)
+		return error_set(err, ERR_CONFIG, "server key: not the key of the certificate");
+	CHECK(mbedtls_ssl_conf_own_cert(&c->ssl, &c->chain, &c->key) == 0);
+	if (o->no_tickets)
+		return true;
+	CHECK(mbedtls_ssl_ticket_setup(&c->ticket, entropy_rng, NULL, MBEDTLS_CIPHER_AES_256_GCM,
+				       TICKET_LIFETIME_S) == 0);
+	mbedtls_ssl_conf_session_tickets_cb(&c->ssl, mbedtls_ssl_ticket_write, mbedtls_ssl_ticket_parse,
+					    &c->ticket);
+	return true;
+}
+
+struct tls_conf *tls_conf_new(const struct tls_options *o, struct error *err)
+{
+	if (!entropy_start(err))
+		return NULL;
+	struct tls_conf *c = mem_zero(sizeof *c);
+	c->role = o->role;
+	mbedtls_ssl_config_init(&c->ssl);
+	mbedtls_x509_crt_init(&c->chain);
+	mbedtls_pk_init(&c->key);
+	mbedtls_ssl_ticket_init(&c->ticket);
+	if (set_protocol(c, o, err) &&
+	    (o->role == TLS_SERVER ? set_server(c, o, err) : set_client(c, o, err)))
+		return c;
+	tls_conf_free(c);
+	return NULL;
+}
+
+void tls_conf_free(struct tls_conf *c)
+{
+	if (!c)
+		return;
+	mbedtls_ssl_config_free(&c->ssl);
+	mbedtls_x509_crt_free(&c->chain);
+	mbedtls_pk_free(&c->key);
+	mbedtls_ssl_ticket_free(&c->ticket);
+	trust_free(c->trust);
+	free(c);
+}
+
+bool tls_conf_verifies(const struct tls_conf *c)
+{
+	return c->trust != NULL;
+}
+
+size_t tls_conf_root_count(const struct tls_conf *c)
+{
+	return c->trust ? trust_count(c->trust) : 0;
+}
+
+size_t tls_conf_roots_skipped(const struct tls_conf *c)
+{
+	return c->skipped;
+}
+
+void tls_conf_trust_sha256(const struct tls_conf *c, uint8_t out[32])
+{
+	memset(out, 0, 32);
+	if (c->trust)
+		trust_sha256(c->trust, out);
+}

@@ -1,0 +1,54 @@
+/*
+ * The TLS settings of one side: read and checked once at start, shared by all
+ * connections of all loops, never changed afterwards.
+ *
+ * A client trusts what ca_files and ca_directory hold, or the system's bundle when
+ * neither is given. mbedTLS's own judgement of certificates is switched off; verify.c
+ * judges inside the handshake, before our Finished is sent.
+ */
+#ifndef TLS_TLS_CONF_H
+#define TLS_TLS_CONF_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/span.h"
+
+enum tls_role { TLS_CLIENT, TLS_SERVER };
+enum tls_version { TLS_1_3, TLS_1_2 };
+
+/* Everything is copied or read; nothing needs to live on. Zeroed: a client with the defaults. */
+struct tls_options {
+	enum tls_role role;
+	enum tls_version min_version;
+	/* Best first, by IANA's names ("TLS_AES_128_GCM_SHA256") or mbedTLS's; NULL-terminated. NULL: all,
+	 * AES-128 first. */
+	const char *const *cipher_suites;
+
+	/* client */
+	const char *const *ca_files; /* NULL-terminated; NULL: none */
+	const char *ca_directory;    /* NULL: none */
+	bool no_verify;		     /* take any certificate: whoever sets it has to be loud about it */
+	int64_t at;		     /* judge certificates as of then; 0: now. Not in an enclave build */
+
+	/* server */
+	struct span chain_pem, key_pem;
+	bool no_tickets;
+};
+
+struct tls_conf;
+
+/* NULL: err says which setting or file, ERR_CONFIG. */
+struct tls_conf *tls_conf_new(const struct tls_options *options, struct error *err);
+void tls_conf_free(struct tls_conf *c); /* no connection uses it any more; NULL is fine */
+
+bool tls_conf_verifies(const struct tls_conf *c);
+size_t tls_conf_root_count(const struct tls_conf *c);
+size_t tls_conf_roots_skipped(const struct tls_conf *c); /* of the system's bundle, unreadable */
+void tls_conf_trust_sha256(const struct tls_conf *c, uint8_t out[32]); /* see trust.h */
+
+/* The suites that can be asked for, as one line for messages and help. */
+const char *tls_cipher_suite_names(void);
+
+#endif

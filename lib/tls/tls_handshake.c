@@ -1,0 +1,151 @@
+/*
+ * The handshake, step by step, so that the server's certificate is judged before our
+ * Finished and a refusal is said with an alert:
+ *
+ *	ClientHello   ServerHello .. Certificate CertificateVerify Finished   [gate]   Finished   over
+ *	                                                                        |                  |
+ *	                                               verify_chain; refused: alert, broken        verified,
+ *or resumed from a session that was
+ */
+#include <mbedtls/ssl.h>
+#include <time.h>
+
+#include "base/mem.h"
+#include "tls/tls_error.h"
+#include "tls/tls_impl.h"
+#include "tls/verify.h"
+
+/* One proof of identity carries resumptions for so long; then the server has to show its chain again. */
+#define TRUST_SECONDS (24 * 3600)
+
+void tls_break(struct tls *t, int rc, bool handshake)
+{
+	if (t->broken.kind)
+		return;
+	if (t->in_err.kind)
+		t->broken = t->in_err;
+	else if (t->out_err.kind)
+		t->broken = t->out_err;
+	else
+		tls_error_set(&t->broken, &t->ssl, rc, handshake);
+}
+
+static int64_t now(const struct tls *t)
+{
+	return t->conf->at ? t->conf->at : (int64_t)time(NULL);
+}
+
+static struct span session_key(const struct tls *t)
+{
+	return (struct span){t->key, t->key_len};
+}
+
+static bool verify(struct tls *t, const mbedtls_x509_crt *chain)
+{
+	struct verify_request rq = {.chain = chain, .trust = t->conf->trust, .host = t->host, .at = now(t)};
+	struct verify_result result;
+	if (!verify_chain(&rq, &result, &t->broken)) {
+		(void)mbedtls_ssl_send_alert_message(&t->ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL,
+						     MBEDTLS_SSL_ALERT_MSG_BAD_CERT);
+		return false;
+	}
+	if (result.not_after < t->trusted_until)
+		t->trusted_until = result.not_after;
+	t->verified = true;
+	return true;
+}
+
+static bool must_verify(const struct tls *t)
+{
+	return t->conf->role == TLS_CLIENT && t->conf->trust;
+}
+
+/*
+ * Before the first secret of ours would go out. In TLS 1.3 that is where alerts are
+ * encrypted, too: earlier ones go out in clear and some servers do not take them.
+ */
+static bool at_the_gate(const struct tls *t)
+{
+	int state = t->ssl.MBEDTLS_PRIVATE(state);
+	return must_verify(t) && !t->verified &&
+	       (state == MBEDTLS_SSL_CLIENT_KEY_EXCHANGE || state == MBEDTLS_SSL_CLIENT_FINISHED);
+}
+
+/* mbedTLS gives the chain out only when all is over. No certificate: a session is resumed, see may_pass. */
+static bool judge(struct tls *t)
+{
+	const mbedtls_x509_crt *chain = t->ssl.MBEDTLS_PRIVATE(session_negotiate)->MBEDTLS_PRIVATE(peer_cert);
+	return (!chain && t->offered) || verify(t, chain);
+}
+
+/* The last gate, by what mbedTLS says in public: nothing passes that was neither verified nor resumed. */
+static bool may_pass(struct tls *t)
+{
+	bool tls13 = mbedtls_ssl_get_version_number(&t->ssl) == MBEDTLS_SSL_VERSION_TLS1_3;
+	t->resumed = t->offered && tls13 && !mbedtls_ssl_get_peer_cert(&t->ssl);
+	if (t->resumed)
+		t->trusted_until = t->offered_until;
+	if (!must_verify(t) || t->verified || t->resumed)
+		return true;
+	return error_set_hop(&t->broken, ERR_TLS_CERTIFICATE, HOP_SERVICE,
+			     "the service has not proved who it is");
+}
+
+enum tls_progress tls_handshake(struct tls *t)
+{
+	/* mbedtls_ssl_is_handshake_over() is true already while a server has its tickets still to write. */
+	while (t->ssl.MBEDTLS_PRIVATE(state) != MBEDTLS_SSL_HANDSHAKE_OVER) {
+		if (at_the_gate(t) && !judge(t))
+			return TLS_BROKEN;
+		int rc = mbedtls_ssl_handshake_step(&t->ssl);
+		if (tls_blocked(rc))
+			return TLS_WAIT;
+		if (rc) {
+			tls_break(t, rc, true);
+			if (t->offered)
+				session_forget(t->sessions, session_key(t));
+			return TLS_BROKEN;
+		}
+	}
+	return may_pass(t) ? TLS_READY : TLS_BROKEN;
+}
+
+/* ---- sessions: kept as int64_t trusted_until, then what mbedTLS makes of one ---- */
+
+void tls_offer_session(struct tls *t)
+{
+	uint8_t bytes[SESSION_MAX_BYTES];
+	const size_t head = sizeof t->trusted_until;
+	t->trusted_until = now(t) + TRUST_SECONDS;
+	size_t n = t->sessions ? session_take(t->sessions, session_key(t), now(t), bytes) : 0;
+	if (!n)
+		return;
+	mbedtls_ssl_session session;
+	mbedtls_ssl_session_init(&session);
+	t->offered = mbedtls_ssl_session_load(&session, bytes + head, n - head) == 0 &&
+		     mbedtls_ssl_set_session(&t->ssl, &session) == 0;
+	if (t->offered)
+		memcpy(&t->offered_until, bytes, head);
+	mbedtls_ssl_session_free(&session);
+	mem_wipe(bytes, sizeof bytes);
+}
+
+/* A ticket has come. It lives no longer than the proof that stands behind it. */
+void tls_keep_session(struct tls *t)
+{
+	mbedtls_ssl_session session;
+	mbedtls_ssl_session_init(&session);
+	uint8_t bytes[SESSION_MAX_BYTES];
+	const size_t head = sizeof t->trusted_until;
+	size_t n = 0;
+	if (t->sessions && mbedtls_ssl_get_session(&t->ssl, &session) == 0 &&
+	    mbedtls_ssl_session_save(&session, bytes + head, sizeof bytes - head, &n) == 0) {
+		memcpy(bytes, &t->trusted_until, head);
+		int64_t expires = now(t) + session.MBEDTLS_PRIVATE(ticket_lifetime);
+		if (t->trusted_until < expires)
+			expires = t->trusted_until;
+		session_put(t->sessions, session_key(t), (struct span){(char *)bytes, head + n}, expires);
+	}
+	mbedtls_ssl_session_free(&session);
+	mem_wipe(bytes, sizeof bytes);
+}

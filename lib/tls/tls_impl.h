@@ -1,0 +1,67 @@
+/* A TLS connection, for the files that make it up: tls_stream.c, tls_handshake.c, tls_bio.c. */
+#ifndef TLS_TLS_IMPL_H
+#define TLS_TLS_IMPL_H
+
+#include <mbedtls/ssl.h>
+
+#include "net/stream_impl.h"
+#include "tls/tls_conf_impl.h"
+#include "tls/tls_stream.h"
+
+#define TLS_KEY_MAX 300 /* host, port, identity */
+
+struct tls {
+	struct stream base;
+	struct stream *lower; /* owned */
+	const struct tls_conf *conf;
+	mbedtls_ssl_context ssl;
+
+	/* start: fn is set until it has been called */
+	tls_done_fn *fn;
+	void *arg;
+	struct task done;
+	tls_preface_fn *preface; /* NULL: none, or over */
+	void *preface_arg;
+	char *host;    /* owned; NULL for a server */
+	bool alerting; /* the handshake has broken, its last alert is on its way */
+	bool offered, resumed, verified;
+	int64_t offered_until; /* the same of the session that was offered */
+	int64_t trusted_until; /* what this connection proved is taken for proved until then */
+
+	/* sessions */
+	struct session_cache *sessions; /* borrowed; NULL: none */
+	char key[TLS_KEY_MAX];
+	size_t key_len;
+
+	/* below */
+	struct block *in;  /* owned: ciphertext not consumed; NULL: none */
+	struct block *out; /* owned: records not handed down; NULL: none */
+	bool reading, writing;
+	bool in_ended;		      /* the lower stream has ended */
+	struct error in_err, out_err; /* kind set: the lower stream has failed */
+
+	/* above */
+	size_t sealed;	     /* bytes of the span at the front of base.wr that are in records */
+	bool notified;	     /* our close_notify is sealed */
+	bool peer_notified;  /* the peer's has come */
+	struct error broken; /* kind set: the TLS state is beyond use, and why */
+};
+
+/* tls_bio.c: what mbedTLS reads and writes */
+int tls_bio_send(void *arg, const unsigned char *p, size_t n);
+int tls_bio_recv(void *arg, unsigned char *p, size_t n);
+
+/* tls_handshake.c */
+enum tls_progress { TLS_WAIT, TLS_READY, TLS_BROKEN };
+enum tls_progress tls_handshake(struct tls *t);
+void tls_offer_session(struct tls *t);
+void tls_keep_session(struct tls *t);
+/* Records why; the first reason stays. An error of the lower stream comes before mbedTLS's rc. */
+void tls_break(struct tls *t, int rc, bool handshake);
+
+static inline bool tls_blocked(int rc)
+{
+	return rc == MBEDTLS_ERR_SSL_WANT_READ || rc == MBEDTLS_ERR_SSL_WANT_WRITE;
+}
+
+#endif

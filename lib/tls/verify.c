@@ -1,0 +1,247 @@
+/*
+ * The search:
+ *
+ *	path[0] = leaf
+ *	extend(n): for each issuer of path[n-1]: roots first, then what the peer sent
+ *	             usable as CA at this depth?  ->  names below allowed?  ->  signature?
+ *	             a root: done.    otherwise: path[n] = it, extend(n + 1)
+ *
+ * Cheap questions come first, the signature last. The reason that is reported is that of
+ * the attempt which came furthest; without any, that no issuer is known.
+ */
+#include "tls/verify.h"
+
+#include <mbedtls/md.h>
+#include <stdio.h>
+
+#include "tls/cert_view.h"
+#include "tls/name_constraints.h"
+#include "tls/server_name.h"
+#include "tls/verify_cert.h"
+
+#define SIGNATURE_BUDGET  64
+#define CONSTRAINT_BUDGET 100000
+
+/* One answer of check_signature, kept: the search comes by the same pair again. */
+struct verdict {
+	const mbedtls_x509_crt *child, *issuer;
+	bool good;
+};
+
+struct search {
+	const struct verify_request *rq;
+	struct cert_view path[VERIFY_MAX_PATH];
+	size_t n;
+	unsigned names_left, steps_left;
+	struct verdict verdicts[SIGNATURE_BUDGET];
+	unsigned checked;
+	bool exhausted;
+	struct error why; /* of the longest attempt */
+	size_t why_depth;
+};
+
+static void note(struct search *s, const char *which, const struct error *err)
+{
+	if (s->n < s->why_depth)
+		return;
+	s->why_depth = s->n;
+	s->why = *err;
+	error_wrap(&s->why, "%s", which);
+}
+
+static void note_text(struct search *s, const char *which, const char *text)
+{
+	struct error err;
+	error_set(&err, ERR_TLS_CERTIFICATE, "%s", text);
+	note(s, which, &err);
+}
+
+static bool strong_hash(mbedtls_md_type_t md)
+{
+	return md == MBEDTLS_MD_SHA256 || md == MBEDTLS_MD_SHA384 || md == MBEDTLS_MD_SHA512;
+}
+
+static bool signature_is_good(const mbedtls_x509_crt *child, const mbedtls_x509_crt *issuer)
+{
+	mbedtls_md_type_t md = child->MBEDTLS_PRIVATE(sig_md);
+	mbedtls_pk_type_t type = child->MBEDTLS_PRIVATE(sig_pk);
+	const mbedtls_x509_buf *sig = &child->MBEDTLS_PRIVATE(sig);
+	const mbedtls_md_info_t *info = mbedtls_md_info_from_type(md);
+	uint8_t hash[MBEDTLS_MD_MAX_SIZE];
+	if (!strong_hash(md) || !info || mbedtls_md(info, child->tbs.p, child->tbs.len, hash) != 0)
+		return false;
+	/* mbedTLS takes the key of a const certificate as its own to use; it does not change it. */
+	mbedtls_pk_context *pk = (mbedtls_pk_context *)(uintptr_t)&issuer->pk;
+	return mbedtls_pk_can_do(pk, type) &&
+	       mbedtls_pk_verify_ext(type, child->MBEDTLS_PRIVATE(sig_opts), pk, md, hash,
+				     mbedtls_md_get_size(info), sig->p, sig->len) == 0;
+}
+
+static bool check_signature(struct search *s, const mbedtls_x509_crt *child, const mbedtls_x509_crt *issuer)
+{
+	for (unsigned i = 0; i < s->checked; i++)
+		if (s->verdicts[i].child == child && s->verdicts[i].issuer == issuer)
+			return s->verdicts[i].good;
+	if (s->checked == SIGNATURE_BUDGET) {
+		s->exhausted = true;
+		return false;
+	}
+	bool good = signature_is_good(child, issuer);
+	s->verdicts[s->checked++] = (struct verdict){child, issuer, good};
+	return good;
+}
+
+/* CAs between this one and the leaf; those that name themselves as issuer do not count. */
+static int intermediates_below(const struct search *s)
+{
+	int n = 0;
+	for (size_t i = 1; i < s->n; i++)
+		n += !s->path[i].self_issued;
+	return n;
+}
+
+static bool allows_names_below(struct search *s, const struct cert_view *ca, struct error *err)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		if (i > 0 && s->path[i].self_issued)
+			continue;
+		if (!name_constraints_allow(ca, &s->path[i], &s->names_left, err))
+			return false;
+	}
+	return true;
+}
+
+static bool usable(struct search *s, struct cert_view *v, const mbedtls_x509_crt *crt, bool is_root)
+{
+	const char *which = is_root ? "root certificate" : "intermediate certificate";
+	const mbedtls_x509_crt *child = s->path[s->n - 1].crt;
+	struct error err;
+	if (!cert_view_read(v, crt, &err) || !verify_issuer(v, is_root, s->rq->at, &err) ||
+	    !allows_names_below(s, v, &err)) {
+		note(s, which, &err);
+		return false;
+	}
+	if (v->path_len >= 0 && intermediates_below(s) > v->path_len) {
+		note_text(s, which, "the path below it is longer than it allows");
+		return false;
+	}
+	if (!strong_hash(child->MBEDTLS_PRIVATE(sig_md))) {
+		note_text(s, "chain", "a signature uses a hash weaker than SHA-256");
+		return false;
+	}
+	if (!check_signature(s, child, crt)) {
+		note_text(s, "chain", "a signature is not its issuer's");
+		return false;
+	}
+	return true;
+}
+
+static bool in_path(const struct search *s, const mbedtls_x509_crt *crt)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		const mbedtls_x509_crt *have = s->path[i].crt;
+		if (have == crt ||
+		    (have->raw.len == crt->raw.len && memcmp(have->raw.p, crt->raw.p, crt->raw.len) == 0))
+			return true;
+	}
+	return false;
+}
+
+static bool try_root(void *arg, const mbedtls_x509_crt *root)
+{
+	struct search *s = arg;
+	if (!usable(s, &s->path[s->n], root, true))
+		return false;
+	s->n++;
+	return true;
+}
+
+static bool extend(struct search *s)
+{
+	if (s->n == VERIFY_MAX_PATH) {
+		note_text(s, "chain", "longer than allowed");
+		return false;
+	}
+	struct span issuer = cert_issuer(s->path[s->n - 1].crt);
+	if (trust_find(s->rq->trust, issuer, try_root, s))
+		return true;
+	for (const mbedtls_x509_crt *c = s->rq->chain->next; c; c = c->next) {
+		if (s->exhausted || s->steps_left == 0)
+			return false;
+		if (!c->raw.p || !span_is(cert_subject(c), issuer) || in_path(s, c))
+			continue;
+		s->steps_left--;
+		if (!usable(s, &s->path[s->n], c, false))
+			continue;
+		s->n++;
+		if (extend(s))
+			return true;
+		s->n--;
+	}
+	return false;
+}
+
+/* The leaf itself may have been put into the trust store, byte for byte. */
+static bool is_same(void *arg, const mbedtls_x509_crt *root)
+{
+	const mbedtls_x509_crt *leaf = arg;
+	return root->raw.len == leaf->raw.len && memcmp(root->raw.p, leaf->raw.p, leaf->raw.len) == 0;
+}
+
+static bool pinned(const struct search *s)
+{
+	const mbedtls_x509_crt *leaf = s->rq->chain;
+	return trust_find(s->rq->trust, cert_subject(leaf), is_same, (void *)(uintptr_t)leaf);
+}
+
+static void report(const struct search *s, struct verify_result *out)
+{
+	if (!out)
+		return;
+	*out = (struct verify_result){.length = s->n, .not_after = INT64_MAX, .signatures = s->checked};
+	for (size_t i = 0; i < s->n; i++) {
+		int64_t end = verify_seconds(&s->path[i].crt->valid_to);
+		out->not_after = end < out->not_after ? end : out->not_after;
+	}
+}
+
+static size_t count_certs(const mbedtls_x509_crt *c)
+{
+	size_t n = 0;
+	for (; c; c = c->next)
+		n += c->raw.p != NULL;
+	return n;
+}
+
+static bool refuse(struct error *err, const char *text)
+{
+	return error_set_hop(err, ERR_TLS_CERTIFICATE, HOP_SERVICE, "%s", text);
+}
+
+bool verify_chain(const struct verify_request *rq, struct verify_result *result, struct error *err)
+{
+	struct search s = {
+		.rq = rq, .n = 1, .names_left = CONSTRAINT_BUDGET, .steps_left = 16 * SIGNATURE_BUDGET};
+	struct server_name name;
+	if (!rq->chain || !rq->chain->raw.p)
+		return refuse(err, "the service sent no certificate");
+	if (count_certs(rq->chain) > VERIFY_MAX_CERTS)
+		return refuse(err, "the service sent too many certificates");
+	if (!server_name_init(&name, rq->host))
+		return refuse(err, "the host is neither a DNS name nor an IP address");
+	if (!cert_view_read(&s.path[0], rq->chain, &s.why) ||
+	    !verify_leaf(&s.path[0], &name, rq->at, &s.why)) {
+		error_wrap(&s.why, "server certificate");
+		return refuse(err, s.why.text);
+	}
+	if (pinned(&s) || extend(&s)) {
+		report(&s, result);
+		return true;
+	}
+	if (s.exhausted || s.steps_left == 0)
+		return refuse(err, "the chain takes too much work to verify");
+	if (s.why.kind)
+		return refuse(err, s.why.text);
+	return refuse(err, s.path[0].self_issued ? "self-signed, and not in the trust store"
+						 : "the issuer is not known: no path to a trusted root");
+}
