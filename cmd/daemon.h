@@ -1,0 +1,77 @@
+/*
+ * What every long-running role has in common: its process, its loop, its signals, its end.
+ *
+ *	int cmd_ROLE(int argc, char **argv)
+ *	{
+ *		struct daemon d;
+ *		int status;
+ *		if (!daemon_start(&d, argc, argv, CMD_ROLE, &status))
+ *			return status;                  // --help, or a setting is wrong
+ *		.. make the role on d.loop with d.settings; its sockets from daemon_listen ..
+ *		if (ok)
+ *			status = daemon_run(&d, on_drain, role);
+ *		else
+ *			status = daemon_failed(&d, &err);
+ *		.. free the role ..
+ *		daemon_end(&d);
+ *		return status;
+ *	}
+ *
+ *	            daemon_run          SIGTERM, SIGINT      daemon_drained, timeouts.drain,
+ *	STARTING ---------------> UP ------------------> DRAINING ------------------------> over
+ *	            READY=1               STOPPING=1                 or a second signal
+ *
+ * SIGUSR1 reopens the log. systemd: readiness, stopping and watchdog (sd_notify(3)), sockets
+ * (sd_listen_fds(3)); both are a few lines, so libsystemd is not needed.
+ */
+#ifndef CMD_DAEMON_H
+#define CMD_DAEMON_H
+
+#include "base/loop.h"
+#include "net/listener.h"
+#include "proxy/settings.h"
+
+#define DAEMON_SOCKETS 8 /* from systemd */
+
+struct daemon {
+	struct loop *loop;
+	struct settings settings;
+	const char *role; /* "host" */
+	struct {
+		int fd; /* -1: taken */
+		char name[64];
+	} sockets[DAEMON_SOCKETS];
+	size_t socket_count;
+	struct signal_watch *term, *interrupt, *reopen;
+	struct timer drain_timer, watchdog;
+	uint64_t watchdog_ms; /* 0: systemd does not watch */
+	void (*drain)(void *arg);
+	void *arg;
+	bool draining;
+};
+
+/*
+ * Settings, log, process (descriptor limit, umask 0077, no core dumps, not to be traced by its own user),
+ * loop, signals; says at start what is insecure. False: *status is what to exit with; nothing to end then.
+ */
+bool daemon_start(struct daemon *d, int argc, char **argv, enum command command, int *status);
+
+/*
+ * The socket that systemd gave under that FileDescriptorName; or the first one it gave without a name of
+ * its own; else a new one on `address` (as in the settings). Logs where it listens. NULL with err.
+ */
+struct listener *daemon_listen(struct daemon *d, const char *name, const char *address, listener_fn *fn,
+			       void *arg, struct error *err);
+
+/* Says READY and runs. drain: stop accepting, close what is idle, and call daemon_drained when nothing runs.
+ */
+int daemon_run(struct daemon *d, void (*drain)(void *arg), void *arg);
+/* From the loop, also from within drain. */
+void daemon_drained(struct daemon *d);
+
+/* Logs why the role cannot start; the exit status for it. */
+int daemon_failed(struct daemon *d, const struct error *err);
+/* The role is gone: no watch, timer or job of its is left. */
+void daemon_end(struct daemon *d);
+
+#endif
