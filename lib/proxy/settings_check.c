@@ -83,6 +83,16 @@ static bool has_tls13_suite(const struct text_list *suites)
 	return false;
 }
 
+static bool check_allow(const struct text_list *names, const struct text_list *blocks, const char *path,
+			struct error *err)
+{
+	static const struct text_list none = {NULL, 0};
+	struct allow allow;
+	bool ok = allow_init(&allow, names ? names : &none, blocks ? blocks : &none, err);
+	allow_free(&allow);
+	return ok || error_wrap(err, "%s", path);
+}
+
 /* Those with a language of their own, read by whoever will use them. */
 static bool check_rules(const struct settings *s, struct error *err)
 {
@@ -97,14 +107,12 @@ static bool check_rules(const struct settings *s, struct error *err)
 		ok = policy_load(&policy, &source, err);
 		policy_free(&policy);
 	}
-	if (s->command == CMD_TUNNEL) {
-		struct allow allow;
-		ok = allow_init(&allow, &s->tunnel.allow, &s->tunnel.allow_cidr, err);
-		allow_free(&allow);
-	}
+	if (s->command == CMD_TUNNEL)
+		ok = check_allow(&s->tunnel.allow, NULL, "tunnel.allow", err) &&
+		     check_allow(NULL, &s->tunnel.allow_cidr, "tunnel.allow_cidr", err);
 	if (ok && s->access.auth.count) {
 		struct auth *auth = auth_new(&s->access.auth, err);
-		ok = auth != NULL;
+		ok = auth || error_wrap(err, "access.auth");
 		auth_free(auth);
 	}
 	return ok;
