@@ -4,7 +4,7 @@
  *
  *	HTTP/1.1 502 Bad Gateway
  *	Content-Type: application/problem+json
- *	Content-Length: 141
+ *	Content-Length: 138
  *	Cache-Control: no-store
  *	Proxy-Status: nitroproxy-host; error=tls_certificate_error; details="service: the certificate has
  *expired"
