@@ -58,7 +58,7 @@ bool ip_cidr_has(const struct ip_cidr *c, const struct ip_address *a);
 	X(DOCUMENTATION, "documentation")  /* 192.0.2/24, 198.51.100/24, 203.0.113/24, 2001:db8::, 3fff:: */ \
 	X(BENCHMARKING, "benchmarking")	   /* 198.18.0.0/15, 2001:2::/48 */                                  \
 	X(DISCARD, "discard-only")	   /* 100::/64, 100:0:0:1::/64 */                                    \
-	X(PROTOCOL, "protocol-assignment") /* 192.0.0.0/24, 192.88.99.0/24, 2001::/23, 5f00::/16 */          \
+	X(ASSIGNED, "protocol-assignment") /* 192.0.0.0/24, 192.88.99.0/24, 2001::/23, 5f00::/16 */          \
 	X(RESERVED, "reserved")		   /* 240.0.0.0/4, IPv6 outside 2000::/3 */                          \
 	X(MAPPED, "IPv4-mapped")	   /* ::ffff:0:0/96, ::ffff:0:0:0/96: the kernel dials IPv4 */       \
 	X(NAT64, "NAT64")		   /* 64:ff9b::/96, 64:ff9b:1::/48 */                                \

@@ -17,13 +17,13 @@ static const struct range v4[] = {
 	{{169, 254, 169, 254}, 32, IP_METADATA},
 	{{169, 254}, 16, IP_LINK_LOCAL},
 	{{172, 16}, 12, IP_PRIVATE},
-	{{192, 0, 0}, 24, IP_PROTOCOL},
+	{{192, 0, 0}, 24, IP_ASSIGNED},
 	{{192, 0, 2}, 24, IP_DOCUMENTATION},
-	{{192, 31, 196}, 24, IP_PROTOCOL}, /* AS112 */
-	{{192, 52, 193}, 24, IP_PROTOCOL}, /* AMT */
-	{{192, 88, 99}, 24, IP_PROTOCOL},  /* 6to4 relays, deprecated */
+	{{192, 31, 196}, 24, IP_ASSIGNED}, /* AS112 */
+	{{192, 52, 193}, 24, IP_ASSIGNED}, /* AMT */
+	{{192, 88, 99}, 24, IP_ASSIGNED},  /* 6to4 relays, deprecated */
 	{{192, 168}, 16, IP_PRIVATE},
-	{{192, 175, 48}, 24, IP_PROTOCOL}, /* AS112 */
+	{{192, 175, 48}, 24, IP_ASSIGNED}, /* AS112 */
 	{{198, 18}, 15, IP_BENCHMARKING},
 	{{198, 51, 100}, 24, IP_DOCUMENTATION},
 	{{203, 0, 113}, 24, IP_DOCUMENTATION},
@@ -44,13 +44,13 @@ static const struct range v6[] = {
 	{{1, [7] = 1}, 64, IP_DISCARD}, /* RFC 9780 */
 	{{0x20, 0x01}, 32, IP_TEREDO},
 	{{0x20, 0x01, 0, 2}, 48, IP_BENCHMARKING},
-	{{0x20, 0x01}, 23, IP_PROTOCOL},
+	{{0x20, 0x01}, 23, IP_ASSIGNED},
 	{{0x20, 0x01, 0x0d, 0xb8}, 32, IP_DOCUMENTATION},
 	{{0x20, 0x02}, 16, IP_6TO4},
-	{{0x26, 0x20, 0, 0x4f, 0x80}, 48, IP_PROTOCOL}, /* AS112 */
+	{{0x26, 0x20, 0, 0x4f, 0x80}, 48, IP_ASSIGNED}, /* AS112 */
 	{{0x3f, 0xff}, 20, IP_DOCUMENTATION},		/* RFC 9637 */
 	{{0x20}, 3, IP_PUBLIC},
-	{{0x5f}, 16, IP_PROTOCOL}, /* segment routing identifiers, RFC 9602 */
+	{{0x5f}, 16, IP_ASSIGNED}, /* segment routing identifiers, RFC 9602 */
 	{{0xfd, 0, 0x0e, 0xc2, [14] = 0x02, 0x54}, 128, IP_METADATA},
 	{{0xfc}, 7, IP_UNIQUE_LOCAL},
 	{{0xfe, 0x80}, 10, IP_LINK_LOCAL},
