@@ -15,6 +15,10 @@ void opts_init(struct opts *o, const struct opt_table *table, void *target)
 	OPT_EACH(row, table)
 	{
 		struct error err;
+		if (row->type == OPT_TEXT)
+			*(const char **)opt_field(o, row) = NULL;
+		if (row->type == OPT_LIST)
+			*(struct text_list *)opt_field(o, row) = (struct text_list){NULL, 0};
 		CHECK(row->type == OPT_ACTION || opt_assign(o, row, row->def, OPT_DEFAULT, &err));
 	}
 }

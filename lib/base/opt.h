@@ -84,7 +84,8 @@ struct opts {
 	enum opt_source *source;       /* owned, one a row */
 };
 
-void opts_init(struct opts *o, const struct opt_table *table, void *target); /* every default */
+/* Every default; what the target held before does not matter. */
+void opts_init(struct opts *o, const struct opt_table *table, void *target);
 void opts_free(struct opts *o); /* the target's texts and lists too */
 
 /* ---- sources: each false with ERR_CONFIG and a text that names place, value and what is allowed ---- */
