@@ -85,11 +85,11 @@ void ratelimit_key(const struct stream_peer *peer, char out[RATELIMIT_KEY_MAX])
 /* Keyed, so that nobody can choose addresses that fall into one bucket. */
 static struct ratelimit_client **bucket_of(struct ratelimit *r, const char *key)
 {
-	struct span text = span_of(key);
+	struct span keyed[] = {{(const char *)r->seed, sizeof r->seed}, span_of(key)};
 	uint8_t hash[HASH_SIZE];
 	uint32_t n;
 
-	hash_hmac(r->seed, &text, 1, hash);
+	hash_sha256(keyed, countof(keyed), hash);
 	memcpy(&n, hash, sizeof n);
 	return &r->buckets[n & r->mask];
 }

@@ -13,7 +13,7 @@
 /* Of the spans as if they stood behind one another. */
 void hash_sha256(const struct span *v, size_t count, uint8_t out[HASH_SIZE]);
 void hash_hmac(const uint8_t key[HASH_SIZE], const struct span *v, size_t count, uint8_t out[HASH_SIZE]);
-/* PBKDF2-HMAC-SHA256; about 1 us an iteration: not for the loop's thread. iterations > 0. */
+/* PBKDF2-HMAC-SHA256; one to two microseconds an iteration: not for the loop's thread. iterations > 0. */
 void hash_pbkdf2(struct span password, struct span salt, unsigned iterations, uint8_t out[HASH_SIZE]);
 /* In a time that does not depend on where they differ. */
 bool hash_equal(const uint8_t a[HASH_SIZE], const uint8_t b[HASH_SIZE]);
