@@ -2,6 +2,13 @@
  * Reading certificates from files and memory. nameConstraints are let through also when
  * they are critical (mbedTLS alone refuses those), for verify.c enforces them; every
  * other critical extension that is not understood refuses the certificate.
+ *
+ * In a handshake mbedTLS parses what the peer sends, and offers no hook. So that the same
+ * chain gets the same verdict there, the linker is asked with
+ *
+ *	-Wl,--wrap=mbedtls_x509_crt_parse_der
+ *
+ * to send mbedTLS's own calls here too. Without it such chains are refused, nothing worse.
  */
 #ifndef TLS_CERT_PARSE_H
 #define TLS_CERT_PARSE_H

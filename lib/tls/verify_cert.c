@@ -77,8 +77,6 @@ static bool check_common(const struct cert_view *v, int64_t at, struct error *er
 {
 	if (v->crt->version != 3)
 		return REFUSE("it is of X.509 version %d, not 3", v->crt->version);
-	if (is_empty(cert_issuer(v->crt)))
-		return REFUSE("it names no issuer");
 	return check_time(v->crt, at, err) && check_key(v->crt, err);
 }
 
@@ -120,8 +118,6 @@ bool verify_issuer(const struct cert_view *v, bool is_root, int64_t at, struct e
 	/* Roots with serial number 0 are in use. */
 	if (!check_common(v, at, err) || (!is_root && !check_serial(v->crt, err)))
 		return false;
-	if (is_empty(cert_subject(v->crt)))
-		return REFUSE("it names no subject");
 	if (!v->is_ca)
 		return REFUSE("it is no CA (basicConstraints)");
 	if (v->has_usage && !v->usage_certs)

@@ -1,9 +1,10 @@
 /* Our client against our server over a memory stream: whole, cut, broken, resumed. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <time.h>
+
+#include <cmocka.h>
 
 #include "base/check.h"
 #include "support/mem_stream.h"
