@@ -79,11 +79,13 @@ static void test_logfmt(void **state)
 	(void)state;
 	open_log((struct log_options){.level = LOG_INFO, .role = "host"});
 	log_write(LOG_INFO, "exchange", LOG_STR("id", "7f"), LOG_INT("status", -200),
-		  LOG_UINT("n", UINT64_MAX), LOG_MS("took", 1234567), LOG_BOOL("ok", true),
-		  LOG_STR("none", NULL), LOG_STR("empty", ""));
+		  LOG_INT("least", INT64_MIN), LOG_INT("zero", 0), LOG_UINT("n", UINT64_MAX),
+		  LOG_MS("took", 1234567), LOG_MS("short", 7), LOG_BOOL("ok", true), LOG_STR("none", NULL),
+		  LOG_STR("empty", ""));
 	assert_string_equal(behind_time(slurp(path), "time="),
-			    " level=info role=host msg=exchange id=7f status=-200 n=18446744073709551615 "
-			    "took=1234.567 ok=true empty=\"\"\n");
+			    " level=info role=host msg=exchange id=7f status=-200 least=-9223372036854775808 "
+			    "zero=0 n=18446744073709551615 "
+			    "took=1234.567 short=0.007 ok=true empty=\"\"\n");
 }
 
 static void test_json(void **state)
