@@ -172,7 +172,7 @@ static void test_bad_chunks(void **state)
 		B("10000000000000005\r\nhello\r\n"), B("00000000000000005\r\nhello\r\n"),
 		/* line ends */
 		B("5\nhello\r\n"), B("5\rhello\r\n"), B("5\r\rhello"), B("5\r\nhello0\r\n"), B("5\r\nhello\n0\r\n"),
-		B("5\r\nhello\rX"), B("5\r\nhello!\r\n0\r\n\r\n"), B("5\r\nhello\r\n\r\n0\r\n\r\n"), B(CHUNK "0\n"),
+		B("5\r\nhello\rX"), B("5\r\nhello!\r\n0\r\n\r\n"), B("5\r\nhello!\n0\r\n\r\n"), B("5\r\nhello\r\n\r\n0\r\n\r\n"), B(CHUNK "0\n"),
 		B(CHUNK "0\r\n\n"), B(CHUNK "0\r\n\rX"), B(CHUNK "0\r\r\n"),
 		/* extensions */
 		B("5;\r\nhello\r\n"), B("5;=x\r\nhello\r\n"), B("5;a=\r\nhello\r\n"), B("5;a==b\r\nhello\r\n"),

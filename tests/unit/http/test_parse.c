@@ -14,6 +14,10 @@
 
 #define GET "GET / HTTP/1.1\r\nHost: a\r\n"
 #define OK  "HTTP/1.1 200 OK\r\n"
+#define WHOLE(text)                                                                                          \
+	{                                                                                                    \
+		text, sizeof(text) - 1                                                                       \
+	}
 
 /* In memory of exactly that size, so that the sanitizer sees a byte too far. */
 static char *exactly(struct span s)
@@ -269,6 +273,35 @@ static void test_responses(void **state)
 		expect(rows[i].text, HEAD_RESPONSE, rows[i].want);
 }
 
+/* A head that comes in a frame of its own has not been through parse_find_head. */
+static void test_exactly_one_head(void **state)
+{
+	(void)state;
+	static const struct span rows[] = {
+		WHOLE(GET "\r\nX"),
+		WHOLE(GET "\r\n\r\n"),
+		WHOLE(GET "\r\n" GET "\r\n"),
+		WHOLE(GET),
+		WHOLE("\r\n" GET "\r\n"),
+		WHOLE("GET / HTTP/1.1\nHost: a\r\n\r\n"),
+		WHOLE("GET / HTTP/1.1\r\nHost: a\n\r\n"),
+		WHOLE("GET / HTTP/1.1\r\nHost: a\r\n\n"),
+		WHOLE("GET / HTTP/1.1"),
+		WHOLE("\n"),
+		WHOLE(""),
+	};
+	struct parse_limits limits = PARSE_LIMITS_MAX;
+	struct head h;
+	struct error err;
+	assert_true(parse_request_head(SPAN(GET "\r\n"), &limits, &h, &err));
+	for (size_t i = 0; i < countof(rows); i++) {
+		char *p = exactly(rows[i]);
+		assert_false(parse_request_head((struct span){p, rows[i].n}, &limits, &h, &err));
+		assert_int_equal(err.kind, ERR_BAD_REQUEST);
+		free(p);
+	}
+}
+
 static void test_what_is_read(void **state)
 {
 	(void)state;
@@ -461,10 +494,10 @@ static void test_trailers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_requests),     cmocka_unit_test(test_responses),
-		cmocka_unit_test(test_what_is_read), cmocka_unit_test(test_response_framing),
-		cmocka_unit_test(test_upgrades),     cmocka_unit_test(test_limits),
-		cmocka_unit_test(test_trailers),
+		cmocka_unit_test(test_requests),	 cmocka_unit_test(test_responses),
+		cmocka_unit_test(test_what_is_read),	 cmocka_unit_test(test_exactly_one_head),
+		cmocka_unit_test(test_response_framing), cmocka_unit_test(test_upgrades),
+		cmocka_unit_test(test_limits),		 cmocka_unit_test(test_trailers),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
