@@ -76,8 +76,8 @@ static bool check_constraints(const struct chain *c, size_t i, const mbedtls_x50
 {
 	bool is_leaf = i == c->count;
 	unsigned needed = is_leaf ? MBEDTLS_X509_KU_DIGITAL_SIGNATURE : MBEDTLS_X509_KU_KEY_CERT_SIGN;
-	if (!mbedtls_x509_crt_has_ext_type(crt, MBEDTLS_X509_EXT_BASIC_CONSTRAINTS) ||
-	    mbedtls_x509_crt_get_ca_istrue(crt) != !is_leaf)
+	/* The library's answer is an error, neither 0 nor 1, when there are no basicConstraints. */
+	if (mbedtls_x509_crt_get_ca_istrue(crt) != !is_leaf)
 		return refuse(why, REFUSE_CONSTRAINTS, WHICH_FMT " %s by its basicConstraints", WHICH(c, i),
 			      is_leaf ? "is a CA or may be one" : "is no CA");
 	if (!mbedtls_x509_crt_has_ext_type(crt, MBEDTLS_X509_EXT_KEY_USAGE) ||

@@ -29,6 +29,7 @@ struct recipe {
 	const char *from, *to;
 };
 
+static bool one_byte_more;	     /* behind the leaf */
 static struct recipe recipes[CERTS]; /* of the test that runs; setup makes them good */
 
 static int setup(void **state)
@@ -36,6 +37,7 @@ static int setup(void **state)
 	(void)state;
 	static const char *const names[] = {"CN=root", "CN=middle", "CN=leaf"};
 	assert_int_equal(psa_crypto_init(), PSA_SUCCESS);
+	one_byte_more = false;
 	for (int i = 0; i < CERTS; i++)
 		recipes[i] = (struct recipe){.subject = names[i],
 					     .issuer = names[i ? i - 1 : 0],
@@ -52,7 +54,7 @@ static int setup(void **state)
 }
 
 struct made {
-	uint8_t der[1024];
+	uint8_t der[1024 + 1]; /* DER, then the one byte more */
 	struct span span;
 };
 
@@ -74,10 +76,10 @@ static void make(const struct recipe *r, mbedtls_pk_context *subject, mbedtls_pk
 		assert_int_equal(mbedtls_x509write_crt_set_basic_constraints(&w, r->ca, r->pathlen), 0);
 	if (r->usage != NO_EXTENSION)
 		assert_int_equal(mbedtls_x509write_crt_set_key_usage(&w, (unsigned)r->usage), 0);
-	int n = mbedtls_x509write_crt_der(&w, out->der, sizeof out->der, mbedtls_psa_get_random,
+	int n = mbedtls_x509write_crt_der(&w, out->der, sizeof out->der - 1, mbedtls_psa_get_random,
 					  MBEDTLS_PSA_RANDOM_STATE);
 	assert_true(n > 0);
-	out->span = (struct span){(char *)out->der + sizeof out->der - n, (size_t)n};
+	out->span = (struct span){(char *)out->der + sizeof out->der - 1 - n, (size_t)n};
 	mbedtls_x509write_crt_free(&w);
 }
 
@@ -100,6 +102,7 @@ static void expect_signed_by(const int signer[CERTS], enum refusal_reason reason
 
 	struct span bundle[] = {made[ROOT].span, made[MIDDLE].span};
 	struct chain chain = {made[LEAF].span, bundle, countof(bundle)};
+	chain.leaf.n += one_byte_more;
 	struct refusal why = {.reason = REFUSE_NONE};
 	uint8_t root[SHA256_SIZE], point[ES384_POINT_SIZE];
 	digest_sha256(bundle[0], root);
@@ -212,6 +215,13 @@ static void test_version(void **state)
 	expect(REFUSE_CERTIFICATE);
 }
 
+static void test_trailing_byte(void **state)
+{
+	(void)state;
+	one_byte_more = true;
+	expect(REFUSE_CERTIFICATE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -222,6 +232,7 @@ int main(void)
 		cmocka_unit_test_setup(test_constraints, setup),
 		cmocka_unit_test_setup(test_times, setup),
 		cmocka_unit_test_setup(test_version, setup),
+		cmocka_unit_test_setup(test_trailing_byte, setup),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -149,12 +149,33 @@ static void test_form(void **state)
 	WITH(signature, ((struct span){NULL, 0}), ENVELOPE);
 }
 
+/* What stands in the unprotected header may not pass for payload and signature. */
+static void test_hidden_in_header(void **state)
+{
+	(void)state;
+	struct buf b;
+	struct cose_sign1 c;
+	struct refusal why;
+	buf_init(&b, COSE_MAX);
+	cbor_put_array(&b, 4);
+	cbor_put_bytes(&b, good.header);
+	cbor_put_map(&b, 1);
+	for (int i = 0; i < 2; i++) {
+		cbor_put_bytes(&b, good.payload);
+		cbor_put_bytes(&b, good.signature);
+	}
+	assert_false(cose_parse(buf_span(&b), &c, &why));
+	assert_int_equal(why.reason, REFUSE_ENVELOPE);
+	buf_free(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_degenerate_signatures),
 		cmocka_unit_test(test_form),
+		cmocka_unit_test(test_hidden_in_header),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,24 @@
+/* The command line of `nitroproxy verify`. */
+#ifndef CMD_VERIFY_ARGS_H
+#define CMD_VERIFY_ARGS_H
+
+#include "base/error.h"
+#include "nsm/attestation.h"
+#include "nsm/claims.h"
+
+struct verify_args {
+	const char *file;			/* NULL: standard input */
+	const char *root_file, *claims_file;	/* or NULL */
+	const char *claimed_files[CLAIM_COUNT]; /* what the claims are held against; or NULL */
+	bool any_nonce, any_pcrs, has_pcr, json, help;
+	uint8_t nonce[ATTESTATION_OPTIONAL_MAX];
+	uint8_t pcrs[ATTESTATION_PCRS][ATTESTATION_PCR_MAX];
+	struct attestation_wish
+		wish; /* points into this struct; root and claims are left to who reads the files */
+};
+
+extern const char verify_help[];
+
+bool verify_parse_args(struct verify_args *a, int argc, char **argv, struct error *err);
+
+#endif
