@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "cmd.h"
-#include "tls/verify.h"
+#include "tls/verify_file.h"
 
 static const char usage[] =
 	"usage: nitroproxy verify-chain [--ca FILE] --host NAME [--at TIME] CHAIN.pem\n"

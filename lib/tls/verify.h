@@ -44,13 +44,6 @@ struct verify_result {
 /* err: ERR_TLS_CERTIFICATE at hop service, with the reason. result may be NULL. */
 bool verify_chain(const struct verify_request *rq, struct verify_result *result, struct error *err);
 
-/*
- * The same for files: roots from ca_file (NULL: the system's), chain_file with the leaf
- * first. For the command line, and for judging the verifier from outside.
- */
-bool verify_chain_file(const char *ca_file, const char *host, int64_t at, const char *chain_file,
-		       struct error *err);
-
 /* A certificate's time as seconds since 1970. */
 int64_t verify_seconds(const mbedtls_x509_time *t);
 

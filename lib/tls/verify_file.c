@@ -1,3 +1,5 @@
+#include "tls/verify_file.h"
+
 #include "tls/cert_parse.h"
 #include "tls/entropy.h"
 #include "tls/tls_error.h"
