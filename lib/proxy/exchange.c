@@ -110,12 +110,18 @@ static void finish(struct exchange *x, const struct error *why)
 	leg_close(in, why);
 }
 
-void exchange_abandon(struct exchange *x)
+void exchange_abandon_all(struct exchange_role *role)
 {
 	struct error gone;
-	error_set_hop(&gone, ERR_CLIENT_GONE, HOP_CLIENT, "the client's connection has gone");
-	close_out(x, &gone);
-	release(x);
+	error_set_hop(&gone, ERR_CANCELLED, role->self, "the proxy is stopping");
+	LIST_EACH(it, &role->running) {
+		struct exchange *x = container_of(it, struct exchange, running);
+		x->info.failed = true;
+		x->info.err = gone;
+		close_out(x, &gone);
+		role->on_done(role->owner, x);
+		release(x);
+	}
 }
 
 /* ---- our own answers ---- */
@@ -212,20 +218,6 @@ static void broken(struct exchange *x, const struct error *why, enum hop hop)
 		finish(x, &err);
 	else
 		exchange_refuse(x, &err);
-}
-
-void exchange_abort_all(struct exchange_role *role, const struct error *why)
-{
-	LIST_EACH(it, &role->running)
-		exchange_abort(container_of(it, struct exchange, running), why);
-}
-
-void exchange_abort(struct exchange *x, const struct error *why)
-{
-	if (x->state == REPLYING)
-		finish(x, why);
-	else
-		broken(x, why, x->role->self);
 }
 
 /* ---- stages and their timeouts ---- */

@@ -80,11 +80,8 @@ void exchange_refuse(struct exchange *x, const struct error *why);
 void exchange_reply(struct exchange *x, struct head *head, struct span body);
 
 
-/* At once, without on_done; the client's leg is not touched (its connection has gone). */
-void exchange_abandon(struct exchange *x);
-/* As if it had broken here: for a drain whose time is up. */
-void exchange_abort(struct exchange *x, const struct error *why);
-void exchange_abort_all(struct exchange_role *role, const struct error *why);
+/* For the end of the process: all at once, with on_done. The clients' legs are not touched any more. */
+void exchange_abandon_all(struct exchange_role *role);
 
 uint64_t monotonic_us(void);
 

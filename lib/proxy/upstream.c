@@ -24,6 +24,7 @@ struct conn {
 /* What has to happen until there is a leg; see the drawing in upstream.h. */
 struct opening {
 	struct upstream *upstream;
+	struct list link; /* in upstream->openings */
 	struct target_entry *entry;
 	struct target target;
 	uint64_t id;
@@ -49,6 +50,7 @@ struct upstream {
 	struct upstream_config config;
 	struct target_map *targets;
 	struct list idle; /* all idle connections, the one used last first */
+	struct list openings;
 	struct upstream_stats stats;
 };
 
@@ -149,6 +151,7 @@ static void discard(struct opening *o)
 {
 	struct upstream *u = o->upstream;
 	stop(o);
+	list_remove(&o->link);
 	if (o->pooled)
 		on_idle(o->pooled, o->pooled->http);
 	if (o->entry)
@@ -330,6 +333,7 @@ static struct opening *new_opening(struct upstream *u)
 {
 	struct opening *o = mem_zero(sizeof *o);
 	o->upstream = u;
+	list_append(&u->openings, &o->link);
 	buf_init(&o->request, TUNNEL_MESSAGE_MAX);
 	tunnel_answer_init(&o->answer);
 	return o;
@@ -401,6 +405,7 @@ struct upstream *upstream_new(struct loop *l, const struct upstream_config *conf
 	u->config = *config;
 	u->targets = target_map_new();
 	list_init(&u->idle);
+	list_init(&u->openings);
 	return u;
 }
 
@@ -412,6 +417,8 @@ void upstream_close_idle(struct upstream *u)
 
 void upstream_free(struct upstream *u)
 {
+	while (!list_empty(&u->openings))
+		discard(container_of(u->openings.next, struct opening, link));
 	upstream_close_idle(u);
 	CHECK(u->stats.open == 0);
 	target_map_free(u->targets);

@@ -38,7 +38,7 @@ struct upstream_stats {
 };
 
 struct upstream *upstream_new(struct loop *l, const struct upstream_config *config);
-/* No leg of it is out and nothing is being opened. */
+/* No leg of it is out. What is being opened is cancelled. */
 void upstream_free(struct upstream *u);
 
 /*

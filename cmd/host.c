@@ -1,0 +1,55 @@
+/* nitroproxy host: the HTTP proxy on the instance. */
+#include "proxy/host.h"
+
+#include "base/log.h"
+#include "cmd.h"
+#include "daemon.h"
+
+struct host_process {
+	struct daemon daemon;
+	struct host *host;
+};
+
+static void on_drained(void *arg)
+{
+	struct host_process *p = arg;
+	daemon_drained(&p->daemon);
+}
+
+static void on_drain(void *arg)
+{
+	struct host_process *p = arg;
+	host_drain(p->host, on_drained, p);
+}
+
+static bool start(struct host_process *p, struct error *err)
+{
+	struct daemon *d = &p->daemon;
+	p->host = host_new(d->loop, &d->settings, err);
+	if (!p->host)
+		return false;
+	struct listener *li =
+		daemon_listen(d, "http", d->settings.host_proxy.listen, host_accept, p->host, err);
+	if (!li)
+		return false;
+	host_add(p->host, li);
+	log_write(LOG_INFO, "enclave", LOG_STR("address", d->settings.host_proxy.enclave));
+	return true;
+}
+
+int cmd_host(int argc, char **argv)
+{
+	struct host_process p = {0};
+	struct error err;
+	int status;
+	if (!daemon_start(&p.daemon, argc, argv, CMD_HOST, &status))
+		return status;
+	if (start(&p, &err))
+		status = daemon_run(&p.daemon, on_drain, &p);
+	else
+		status = daemon_failed(&p.daemon, &err);
+	if (p.host)
+		host_free(p.host);
+	daemon_end(&p.daemon);
+	return status;
+}

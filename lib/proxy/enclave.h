@@ -1,0 +1,30 @@
+/*
+ * The role that is trusted: takes requests from the host in frames and from apps inside the
+ * enclave over HTTP, judges them by the policy, and carries them over TLS to the service.
+ */
+#ifndef PROXY_ENCLAVE_H
+#define PROXY_ENCLAVE_H
+
+#include "net/listener.h"
+#include "proxy/settings.h"
+
+struct enclave;
+
+/* settings: borrowed. NULL: err says which setting. */
+struct enclave *enclave_new(struct loop *l, const struct settings *s, struct error *err);
+void enclave_free(struct enclave *e); /* what still runs is cut */
+
+/* For the listener of frames; arg is the enclave. */
+void enclave_accept(void *arg, struct stream *s);
+void enclave_add(struct enclave *e, struct listener *frames);
+/* For the listener of HTTP; arg is the enclave. */
+void enclave_accept_http(void *arg, struct stream *s);
+void enclave_add_http(struct enclave *e, struct listener *http);
+
+/* Stops accepting; drained(arg) once, when nothing runs any more. */
+void enclave_drain(struct enclave *e, void (*drained)(void *arg), void *arg);
+
+/* For the start: what policy and trust store are in force. */
+void enclave_log_start(const struct enclave *e);
+
+#endif

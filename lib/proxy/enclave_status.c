@@ -1,0 +1,178 @@
+#include "proxy/enclave_status.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "net/frame.h"
+#include "proxy/health.h"
+#include "proxy/local.h"
+
+/* What the tunnel said is believed for so long: many who ask at a time cost it one question. */
+#define FRESH_US 500000
+
+struct enclave_status {
+	struct loop *loop;
+	struct enclave_status_config config;
+	uint64_t started_us;
+	struct health_hop tunnel;
+	char detail[1024]; /* the tunnel's own status */
+	uint64_t asked_us, answered_us;
+	bool asking;
+	bool host_waits;            /* on_status is owed */
+	struct local_waiting local; /* requests for /health */
+	struct task answer;
+	char policy_hex[65], trust_hex[65];
+};
+
+static void to_hex(char out[65], const uint8_t in[32])
+{
+	static const char digit[] = "0123456789abcdef";
+	for (int i = 0; i < 32; i++) {
+		out[2 * i] = digit[in[i] >> 4];
+		out[2 * i + 1] = digit[in[i] & 15];
+	}
+	out[64] = '\0';
+}
+
+static void render(struct enclave_status *s, struct buf *out)
+{
+	char extra[400];
+	const struct settings *set = s->config.settings;
+	snprintf(extra, sizeof extra,
+		 ",\"policy\":{\"sha256\":\"%s\",\"mode\":\"%s\",\"rules\":%zu},\"tls\":{\"min_version\":\"%s\","
+		 "\"verify_certificates\":%s,\"roots\":%zu,\"trust_sha256\":\"%s\"}",
+		 s->policy_hex, s->config.policy->mode == POLICY_ENFORCE ? "enforce" : "report",
+		 s->config.policy->count, set->tls.min_version == TLS_1_3 ? "TLSv1.3" : "TLSv1.2",
+		 set->tls.verify_certificates ? "true" : "false", tls_conf_root_count(s->config.tls),
+		 s->trust_hex);
+	health_json(out, "enclave", set, s->started_us, &s->tunnel, extra);
+}
+
+static void on_answer(struct task *t)
+{
+	struct enclave_status *s = container_of(t, struct enclave_status, answer);
+	struct buf json;
+	buf_init(&json, FRAME_PONG_MAX);
+	render(s, &json);
+	if (s->host_waits) {
+		s->host_waits = false;
+		s->config.on_status(s->config.owner, buf_span(&json));
+	}
+	local_answer_all(&s->local, buf_span(&json), s->tunnel.ok);
+	buf_free(&json);
+}
+
+static void on_pong(void *arg, struct span status, const struct error *err)
+{
+	struct enclave_status *s = arg;
+	s->asking = false;
+	s->answered_us = monotonic_us();
+	s->tunnel.ok = err == NULL;
+	s->tunnel.latency_us = s->answered_us - s->asked_us;
+	s->tunnel.detail = (struct span){0};
+	if (err)
+		s->tunnel.last = *err;
+	if (status.n && status.n <= sizeof s->detail) {
+		memcpy(s->detail, status.p, status.n);
+		s->tunnel.detail = span_trim((struct span){s->detail, status.n});
+	}
+	if (!task_posted(&s->answer))
+		loop_post(s->loop, &s->answer, on_answer);
+}
+
+static void ask(struct enclave_status *s)
+{
+	if (s->asking)
+		return;
+	if (s->answered_us && monotonic_us() - s->answered_us < FRESH_US) {
+		if (!task_posted(&s->answer))
+			loop_post(s->loop, &s->answer, on_answer);
+		return;
+	}
+	s->asking = true;
+	s->asked_us = monotonic_us();
+	upstream_ping(s->config.upstream, on_pong, s);
+}
+
+void enclave_status_ask(struct enclave_status *s)
+{
+	s->host_waits = true;
+	ask(s);
+}
+
+static void render_metrics(struct enclave_status *s, struct buf *out)
+{
+	const struct upstream_stats *up = upstream_stats(s->config.upstream);
+	metrics_render(s->config.metrics, "enclave", out);
+	metrics_line(out, "enclave", "gauge", "upstream_connections", "Connections to services that are open.",
+		     up->open);
+	metrics_line(out, "enclave", "gauge", "upstream_idle", "Of these, idle in the pool.", up->idle);
+	metrics_line(out, "enclave", "counter", "upstream_opened_total", "Connections to services opened.",
+		     up->opened);
+	metrics_line(out, "enclave", "counter", "upstream_reused_total", "Exchanges on a pooled connection.",
+		     up->reused);
+	metrics_line(out, "enclave", "counter", "tls_full_total", "Full TLS handshakes.", up->tls_full);
+	metrics_line(out, "enclave", "counter", "tls_resumed_total", "Resumed TLS handshakes.", up->tls_resumed);
+	metrics_line(out, "enclave", "counter", "log_dropped_total", "Log lines lost.", log_dropped());
+}
+
+void enclave_status_reply(struct enclave_status *s, struct exchange *x)
+{
+	switch (local_path(x)) {
+	case LOCAL_HEALTH:
+		local_wait(&s->local, x);
+		ask(s);
+		return;
+	case LOCAL_METRICS: {
+		struct buf text;
+		buf_init(&text, BLOCK_SIZE);
+		render_metrics(s, &text);
+		local_metrics(x, buf_span(&text));
+		buf_free(&text);
+		return;
+	}
+	case LOCAL_OTHER:
+		local_other(x);
+		return;
+	}
+}
+
+void enclave_status_done(struct enclave_status *s, const struct exchange *x) { local_forget(&s->local, x); }
+
+void enclave_status_log(const struct enclave_status *s)
+{
+	const struct policy *p = s->config.policy;
+	log_write(LOG_INFO, "policy", LOG_STR("sha256", s->policy_hex),
+		  LOG_STR("mode", p->mode == POLICY_ENFORCE ? "enforce" : "report"), LOG_UINT("rules", p->count),
+		  LOG_STR("default", p->otherwise == POLICY_ALLOW ? "allow" : "deny"));
+	log_write(LOG_INFO, "trust store", LOG_STR("sha256", s->trust_hex),
+		  LOG_UINT("roots", tls_conf_root_count(s->config.tls)),
+		  LOG_UINT("skipped", tls_conf_roots_skipped(s->config.tls)));
+	const struct policy_rule *gap = policy_connect_gap(p);
+	if (gap)
+		log_write(LOG_WARN, "CONNECT gets round a deny rule about paths", LOG_STR("rule", gap->text));
+}
+
+struct enclave_status *enclave_status_new(struct loop *l, const struct enclave_status_config *config)
+{
+	uint8_t trust[32];
+	struct enclave_status *s = mem_zero(sizeof *s);
+	s->loop = l;
+	s->config = *config;
+	s->started_us = monotonic_us();
+	s->tunnel.name = "tunnel";
+	s->tunnel.address = config->settings->enclave.tunnel;
+	local_init(&s->local);
+	tls_conf_trust_sha256(config->tls, trust);
+	to_hex(s->policy_hex, config->policy->digest);
+	to_hex(s->trust_hex, trust);
+	return s;
+}
+
+void enclave_status_free(struct enclave_status *s)
+{
+	task_cancel(&s->answer);
+	free(s);
+}

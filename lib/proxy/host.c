@@ -1,0 +1,287 @@
+#include "proxy/host.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "proxy/account.h"
+#include "proxy/enclave_pool.h"
+#include "proxy/front.h"
+#include "proxy/health.h"
+#include "proxy/local.h"
+
+#define AGENT "nitroproxy-host"
+
+/* The enclave gives up first, for it can say which hop was slow. */
+#define PATIENCE_MS 5000
+
+struct host {
+	struct loop *loop;
+	const struct settings *settings;
+	struct via via;
+	struct metrics metrics;
+	struct exchange_role role;
+	struct enclave_pool *pool;
+	struct front *front;
+	uint64_t started_us;
+	struct local_waiting waiting; /* for the answer to a ping */
+	struct error last_error;      /* of reaching the enclave */
+	bool pinging;
+	bool draining;
+	struct task check_drained;
+	void (*drained)(void *arg);
+	void *drained_arg;
+};
+
+/* ---- requests ---- */
+
+/* For the enclave the target is told in full: GET https://host/path, CONNECT host:port. */
+static bool rewrite(struct host *h, struct exchange *x, struct error *err)
+{
+	struct exchange_info *info = exchange_info(x);
+	struct head *head = info->request;
+	struct buf *text = exchange_text(x);
+	char authority[TARGET_AUTHORITY_MAX];
+	target_authority(&info->target, authority);
+	hop_clean(head, &h->via);
+	size_t host_len = strlen(authority);
+	if (info->target.kind == TARGET_TUNNEL) {
+		buf_add_text(text, info->target.type == HOSTNAME_IPV6 ? "[" : "");
+		buf_printf(text, "%s%s:%u", info->target.host, info->target.type == HOSTNAME_IPV6 ? "]" : "",
+			   info->target.port);
+		host_len = text->n;
+	} else {
+		buf_add_text(text, authority);
+	}
+	size_t at = text->n;
+	if (info->target.kind == TARGET_URL) {
+		buf_printf(text, "%s://%s", info->target.https ? "https" : "http", authority);
+		if (!span_is(info->target.path, SPAN("*")))
+			buf_add_span(text, info->target.path);
+	} else {
+		at = 0;
+	}
+	head_remove(head, "Host");
+	if (buf_full(text))
+		return error_set(err, ERR_URL_SIZE, "the target is too long");
+	if (!head_add(head, SPAN("Host"), (struct span){text->p, host_len}))
+		return error_set(err, ERR_HEAD_SIZE, "the request has too many fields");
+	head->target = span_from(buf_span(text), at);
+	return true;
+}
+
+static void start_ping(struct host *h);
+static void render_metrics(struct host *h, struct buf *out);
+
+static void answer_locally(struct host *h, struct exchange *x)
+{
+	struct buf text;
+	switch (local_path(x)) {
+	case LOCAL_HEALTH:
+		local_wait(&h->waiting, x);
+		start_ping(h);
+		return;
+	case LOCAL_METRICS:
+		buf_init(&text, BLOCK_SIZE);
+		render_metrics(h, &text);
+		local_metrics(x, buf_span(&text));
+		buf_free(&text);
+		return;
+	case LOCAL_OTHER:
+		local_other(x);
+		return;
+	}
+}
+
+static void on_route(void *owner, struct exchange *x)
+{
+	struct host *h = owner;
+	struct exchange_info *info = exchange_info(x);
+	struct error err;
+	bool answer = info->target.kind == TARGET_SELF;
+	if (answer) {
+		answer_locally(h, x);
+		return;
+	}
+	if (!hop_max_forwards(info->request, &answer, &err)) {
+		err.hop = HOP_CLIENT;
+		exchange_refuse(x, &err);
+	} else if (answer) {
+		answer_locally(h, x);
+	} else if (!rewrite(h, x, &err)) {
+		err.hop = HOP_CLIENT;
+		exchange_refuse(x, &err);
+	} else {
+		exchange_forward(x);
+	}
+}
+
+/* ---- the role of exchanges ---- */
+
+static void *on_open(void *owner, struct exchange *x, bool fresh, exchange_open_fn *fn, void *arg)
+{
+	struct host *h = owner;
+	return enclave_pool_open(h->pool, exchange_info(x)->id, fresh, fn, arg);
+}
+
+static void on_cancel(void *owner, void *opening)
+{
+	struct host *h = owner;
+	enclave_pool_cancel(h->pool, opening);
+}
+
+static bool on_response(void *owner, struct exchange *x, struct head *head, struct error *err)
+{
+	struct host *h = owner;
+	if (head->status == 101 && !exchange_info(x)->request->upgrade)
+		return error_set(err, ERR_UPGRADE, "protocols were switched without being asked to");
+	hop_clean(head, &h->via);
+	return true;
+}
+
+static void on_check_drained(struct task *t)
+{
+	struct host *h = container_of(t, struct host, check_drained);
+	if (!list_empty(&h->role.running) || front_connections(h->front) || h->pinging)
+		return;
+	h->draining = false;
+	h->drained(h->drained_arg);
+}
+
+static void check_drained(void *owner)
+{
+	struct host *h = owner;
+	if (h->draining && !task_posted(&h->check_drained))
+		loop_post(h->loop, &h->check_drained, on_check_drained);
+}
+
+static void on_done(void *owner, struct exchange *x)
+{
+	struct host *h = owner;
+	struct exchange_info *info = exchange_info(x);
+	if (info->failed && info->err.hop == HOP_ENCLAVE)
+		h->last_error = info->err;
+	account_exchange(info, &h->metrics);
+	front_done(h->front, x);
+	local_forget(&h->waiting, x);
+	check_drained(h);
+}
+
+/* ---- health and metrics ---- */
+
+static void on_pong(void *arg, struct span status, uint64_t us, const struct error *err)
+{
+	struct host *h = arg;
+	struct buf json;
+	h->pinging = false;
+	if (err)
+		h->last_error = *err;
+	struct health_hop enclave = {.name = "enclave",
+				     .address = h->settings->host_proxy.enclave,
+				     .ok = !err,
+				     .latency_us = us,
+				     .last = h->last_error,
+				     .detail = status};
+	buf_init(&json, BLOCK_SIZE);
+	health_json(&json, "host", h->settings, h->started_us, &enclave, NULL);
+	local_answer_all(&h->waiting, buf_span(&json), health_detail_ok(buf_span(&json)));
+	buf_free(&json);
+	check_drained(h);
+}
+
+static void start_ping(struct host *h)
+{
+	if (h->pinging)
+		return;
+	h->pinging = true;
+	enclave_pool_ping(h->pool, on_pong, h);
+}
+
+static void render_metrics(struct host *h, struct buf *out)
+{
+	const struct enclave_pool_stats *pool = enclave_pool_stats(h->pool);
+	metrics_render(&h->metrics, "host", out);
+	metrics_line(out, "host", "gauge", "client_connections", "Client connections that are open.",
+		     front_connections(h->front));
+	metrics_line(out, "host", "gauge", "enclave_connections", "Connections to the enclave that are open.",
+		     pool->open);
+	metrics_line(out, "host", "gauge", "enclave_idle", "Of these, idle in the pool.", pool->idle);
+	metrics_line(out, "host", "counter", "enclave_opened_total", "Connections to the enclave opened.",
+		     pool->opened);
+	metrics_line(out, "host", "counter", "enclave_failed_total", "Times the enclave could not be reached.",
+		     pool->failed);
+	metrics_line(out, "host", "gauge", "uptime_seconds", "Since the start.",
+		     (monotonic_us() - h->started_us) / 1000000);
+	metrics_line(out, "host", "counter", "log_dropped_total", "Log lines lost.", log_dropped());
+}
+
+/* ---- life ---- */
+
+struct host *host_new(struct loop *l, const struct settings *s, struct error *err)
+{
+	struct enclave_pool_config pool = {.limits = PARSE_LIMITS_MAX,
+					   .max = s->limits.enclave_connections,
+					   .connect_ms = s->timeouts.enclave_connect,
+					   .idle_ms = s->timeouts.pool_idle};
+	if (!address_parse(s->host_proxy.enclave, &pool.enclave, err))
+		return NULL;
+	struct host *h = mem_zero(sizeof *h);
+	h->loop = l;
+	h->settings = s;
+	h->started_us = monotonic_us();
+	uint64_t enclave_ms =
+		s->timeouts.tunnel_connect + s->timeouts.tls_handshake + s->timeouts.response_header;
+	h->role = (struct exchange_role){.agent = AGENT,
+					 .self = HOP_HOST,
+					 .next = HOP_ENCLAVE,
+					 .ms = {.body_stall = s->timeouts.body_stall,
+						.response_header = enclave_ms + PATIENCE_MS,
+						.response_stall = s->timeouts.response_stall + PATIENCE_MS,
+						.tunnel_idle = s->timeouts.tunnel_idle},
+					 .max_retries = s->host_proxy.max_retries,
+					 .retry_delay_ms = s->host_proxy.retry_delay,
+					 .open = on_open,
+					 .cancel = on_cancel,
+					 .on_response = on_response,
+					 .on_done = on_done,
+					 .owner = h};
+	list_init(&h->role.running);
+	local_init(&h->waiting);
+	via_init(&h->via, "host", front_new_id());
+	h->pool = enclave_pool_new(l, &pool);
+	struct front_config front = {.settings = s,
+				     .role = &h->role,
+				     .via = &h->via,
+				     .metrics = &h->metrics,
+				     .route = on_route,
+				     .on_closed = check_drained,
+				     .owner = h};
+	h->front = front_new(l, &front, err);
+	if (h->front)
+		return h;
+	host_free(h);
+	return NULL;
+}
+
+void host_accept(void *arg, struct stream *s) { front_accept(((struct host *)arg)->front, s); }
+
+void host_add(struct host *h, struct listener *li) { front_add(h->front, li); }
+
+void host_drain(struct host *h, void (*drained)(void *arg), void *arg)
+{
+	h->draining = true;
+	h->drained = drained;
+	h->drained_arg = arg;
+	front_drain(h->front);
+	check_drained(h);
+}
+
+void host_free(struct host *h)
+{
+	task_cancel(&h->check_drained);
+	exchange_abandon_all(&h->role); /* what a drain has not waited for */
+	front_free(h->front);
+	enclave_pool_free(h->pool);
+	free(h);
+}

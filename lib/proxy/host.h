@@ -1,0 +1,20 @@
+/*
+ * The role on the instance: an HTTP proxy for its apps that hands every request to the
+ * enclave. It sees what these apps send in clear, by construction, and of CONNECT and of
+ * apps inside the enclave nothing but TLS.
+ */
+#ifndef PROXY_HOST_H
+#define PROXY_HOST_H
+
+#include "net/listener.h"
+#include "proxy/settings.h"
+
+struct host;
+
+struct host *host_new(struct loop *l, const struct settings *s, struct error *err); /* settings: borrowed */
+void host_free(struct host *h);                                                     /* what still runs is cut */
+void host_accept(void *arg, struct stream *s); /* for its listeners; arg is the host */
+void host_add(struct host *h, struct listener *li);
+void host_drain(struct host *h, void (*drained)(void *arg), void *arg);
+
+#endif
