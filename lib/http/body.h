@@ -29,7 +29,7 @@ struct body {
 	enum body_framing framing;
 	bool ended;
 	uint64_t left;	       /* of the length, or of this chunk */
-	uint8_t state;	       /* enum chunk_state in body.c */
+	uint8_t state;	       /* enum chunk_state in body_chunked.c */
 	uint8_t digits;	       /* of the chunk size */
 	size_t extensions;     /* bytes so far */
 	struct buf raw;	       /* trailer lines as they come */

@@ -8,9 +8,9 @@
 
 #include "base/span.h"
 
-#define HEAD_MAX_FIELDS   128   /* hard cap; settings may ask for less */
-#define HEAD_SPARE_FIELDS 8     /* of them: never filled by a peer, kept for Host, Via and the like */
-#define HEAD_MAX_BYTES    49152 /* hard cap; fits a block with room to spare */
+#define HEAD_MAX_FIELDS	  128	/* hard cap; settings may ask for less */
+#define HEAD_SPARE_FIELDS 8	/* of them: never filled by a peer, kept for Host, Via and the like */
+#define HEAD_MAX_BYTES	  49152 /* hard cap; fits a block with room to spare */
 
 struct field {
 	struct span name, value; /* value without blanks around it */
@@ -40,7 +40,7 @@ struct head {
 	uint64_t body_length;
 	bool keep_alive;      /* the sender will take another message on this connection */
 	bool expect_continue; /* request: Expect: 100-continue */
-	bool upgrade;         /* asks for, or agrees to, one other protocol: see parse.h */
+	bool upgrade;	      /* asks for, or agrees to, one other protocol: see parse.h */
 
 	size_t count;
 	struct field fields[HEAD_MAX_FIELDS];
@@ -56,15 +56,15 @@ size_t head_count(const struct head *h, const char *name);
 /* Takes out every field of that name; says how many there were. */
 size_t head_remove(struct head *h, const char *name);
 bool head_method_is(const struct head *h, const char *method); /* case-sensitive, as methods are */
-bool head_method_idempotent(const struct head *h);             /* RFC 9110 section 9.2.2 */
-bool head_status_bodyless(int status);                         /* 1xx, 204, 304 */
+bool head_method_idempotent(const struct head *h);	       /* RFC 9110 section 9.2.2 */
+bool head_status_bodyless(int status);			       /* 1xx, 204, 304 */
 /*
  * Walks the elements of a list field over all its lines (RFC 9110 section 5.6.1): start with
  * *it zeroed. Elements are trimmed, empty ones left out; commas in quotes are not understood,
  * so this is for lists of tokens.
  */
 struct head_list {
-	size_t at;        /* line */
+	size_t at;	  /* line */
 	struct span rest; /* of that line */
 };
 bool head_list_next(const struct head *h, const char *name, struct head_list *it, struct span *element);
