@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "nsm/claims.h"
 #include "nsm/soft.h"
+#include "nsm/soft_ca.h"
 
 #define NOW INT64_C(1700000000)
 
@@ -224,6 +225,49 @@ static void test_hostile_requests(void **state)
 	nsm_close(n);
 }
 
+/* Half-way through its life the leaf is replaced, under the same root. */
+static void test_renewal(void **state)
+{
+	(void)state;
+	enum { HALF = 5400 };
+	struct error err;
+	struct soft_ca *ca = soft_ca_new(NOW, &err);
+	assert_non_null(ca);
+	static const struct {
+		int64_t at;
+		bool same;
+	} steps[] = {{NOW, true},
+		     {NOW + HALF - 1, true},
+		     {NOW + HALF, false},
+		     {NOW + HALF + 60, true},
+		     {NOW, false}};
+	for (size_t i = 0; i < countof(steps); i++) {
+		struct attestation a;
+		struct buf payload, doc;
+		uint8_t before[ATTESTATION_CERT_MAX], root[SHA256_SIZE];
+		soft_ca_chain(ca, &a);
+		size_t n = a.certificate.n;
+		memcpy(before, a.certificate.p, n);
+		digest_sha256(a.bundle[0], root);
+
+		assert_true(soft_ca_renew(ca, steps[i].at, &err));
+		a = (struct attestation){.module_id = SPAN("m"),
+					 .timestamp = (uint64_t)steps[i].at * 1000,
+					 .pcrs = {{image, sizeof image}}};
+		soft_ca_chain(ca, &a);
+		assert_int_equal(span_is(a.certificate, (struct span){(char *)before, n}), steps[i].same);
+		buf_init(&payload, COSE_PAYLOAD_MAX);
+		buf_init(&doc, COSE_MAX);
+		attestation_write(&a, &payload);
+		assert_true(cose_sign(&doc, buf_span(&payload), soft_ca_key(ca), &err));
+		expect(&doc, &(struct attestation_wish){.at = steps[i].at, .root = root}, REFUSE_NONE);
+		buf_free(&payload);
+		buf_free(&doc);
+	}
+	soft_ca_free(ca);
+	soft_ca_free(NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -232,6 +276,7 @@ int main(void)
 		cmocka_unit_test(test_pcrs),
 		cmocka_unit_test(test_random),
 		cmocka_unit_test(test_hostile_requests),
+		cmocka_unit_test(test_renewal),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
