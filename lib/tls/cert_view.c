@@ -19,8 +19,9 @@ enum ce {
 	CE_INHIBIT_ANY_POLICY = 54,
 };
 
-#define OID_SERVER_AUTH SPAN("\x2b\x06\x01\x05\x05\x07\x03\x01") /* 1.3.6.1.5.5.7.3.1 */
-#define OID_ANY_PURPOSE SPAN("\x55\x1d\x25\x00")		 /* 2.5.29.37.0 */
+#define OID_AUTHORITY_INFO_ACCESS SPAN("\x2b\x06\x01\x05\x05\x07\x01\x01") /* 1.3.6.1.5.5.7.1.1 */
+#define OID_SERVER_AUTH		  SPAN("\x2b\x06\x01\x05\x05\x07\x03\x01") /* 1.3.6.1.5.5.7.3.1 */
+#define OID_ANY_PURPOSE		  SPAN("\x55\x1d\x25\x00")		   /* 2.5.29.37.0 */
 
 #define MAX_EXTENSIONS 64
 
@@ -140,9 +141,24 @@ static bool read_name_constraints(struct cert_view *v, struct span value, struct
 	return seq.n ? REFUSE("nameConstraints are malformed") : true;
 }
 
+/* AuthorityInfoAccessSyntax ::= SEQUENCE SIZE (1..MAX) OF SEQUENCE { accessMethod OID, accessLocation
+ * GeneralName } */
+static bool check_info_access(struct span value, struct error *err)
+{
+	struct span list, one, method, location;
+	unsigned kind;
+	bool good = der_take(&value, DER_SEQUENCE, &list) && !value.n && list.n;
+	while (good && list.n)
+		good = der_take(&list, DER_SEQUENCE, &one) && der_take(&one, DER_OID, &method) &&
+		       general_name_next(&one, &kind, &location) && !one.n;
+	return good || REFUSE("authorityInfoAccess is malformed");
+}
+
 static bool read_extension(struct cert_view *v, struct span oid, bool critical, struct span value,
 			   struct error *err)
 {
+	if (span_is(oid, OID_AUTHORITY_INFO_ACCESS))
+		return check_info_access(value, err);
 	if (oid.n != 3 || !span_starts(oid, SPAN("\x55\x1d")))
 		return true; /* unknown: a critical one has been refused when it was parsed */
 	switch (oid.p[2]) {

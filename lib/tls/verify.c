@@ -111,6 +111,15 @@ static bool allows_names_below(struct search *s, const struct cert_view *ca, str
 	return true;
 }
 
+/* authorityKeyIdentifier and subjectKeyIdentifier, where both are given (RFC 5280 section 4.2.1.1). */
+static bool key_ids_agree(const mbedtls_x509_crt *child, const mbedtls_x509_crt *issuer)
+{
+	const mbedtls_x509_buf *want = &child->authority_key_id.keyIdentifier,
+			       *have = &issuer->subject_key_id;
+	return !want->len || !have->len ||
+	       (want->len == have->len && memcmp(want->p, have->p, have->len) == 0);
+}
+
 static bool usable(struct search *s, struct cert_view *v, const mbedtls_x509_crt *crt, bool is_root)
 {
 	const char *which = is_root ? "root certificate" : "intermediate certificate";
@@ -123,6 +132,10 @@ static bool usable(struct search *s, struct cert_view *v, const mbedtls_x509_crt
 	}
 	if (v->path_len >= 0 && intermediates_below(s) > v->path_len) {
 		note_text(s, which, "the path below it is longer than it allows");
+		return false;
+	}
+	if (!key_ids_agree(child, crt) || (v->self_issued && is_root && !key_ids_agree(crt, crt))) {
+		note_text(s, which, "the key identifiers do not agree");
 		return false;
 	}
 	if (!strong_hash(child->MBEDTLS_PRIVATE(sig_md))) {

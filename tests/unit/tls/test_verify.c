@@ -155,6 +155,13 @@ static void extensions(void **state)
 	CASE(ACCEPTED, c.leaf.extra_oid = SPAN("\x2a\x03"); c.leaf.extra = SPAN("\x05\x00"));
 	CASE("subjectKeyIdentifier is critical", c.leaf.extra_oid = SPAN("\x55\x1d\x0e");
 	     c.leaf.extra = SPAN("\x04\x01\x07"); c.leaf.extra_critical = true);
+	CASE("authorityInfoAccess is malformed", c.leaf.extra_oid = SPAN("\x2b\x06\x01\x05\x05\x07\x01\x01");
+	     c.leaf.extra = SPAN("malformed"));
+	CASE("key identifiers", c.middle.extra_oid = SPAN("\x55\x1d\x0e");
+	     c.middle.extra = SPAN("\x04\x01\x07"); c.leaf.extra_oid = SPAN("\x55\x1d\x23");
+	     c.leaf.extra = SPAN("\x30\x03\x80\x01\x08"));
+	CASE(ACCEPTED, c.middle.extra_oid = SPAN("\x55\x1d\x0e"); c.middle.extra = SPAN("\x04\x01\x07");
+	     c.leaf.extra_oid = SPAN("\x55\x1d\x23"); c.leaf.extra = SPAN("\x30\x03\x80\x01\x07"));
 	CASE("policy constraints", c.middle.extra_oid = SPAN("\x55\x1d\x24");
 	     c.middle.extra = SPAN("\x30\x00"));
 	CASE("no CA", c.leaf.permitted = SPAN(DNS("\x0b", "example.com")));
@@ -207,6 +214,22 @@ static void constraints(void **state)
 #undef NC
 	}
 	CASE("excluded", c.root.excluded = SPAN(DNS("\x0b", "example.com")));
+}
+
+/* What mbedTLS parses in a handshake goes through cert_parse.c: the linker has been asked. */
+static void critical_constraints_in_a_handshake(void **state)
+{
+	(void)state;
+	struct mint m = mint_intermediate();
+	m.permitted = SPAN(DNS("\x0b", "example.com"));
+	m.constraints_critical = true;
+	mbedtls_x509_crt made, parsed;
+	mbedtls_x509_crt_init(&made);
+	mbedtls_x509_crt_init(&parsed);
+	assert_int_equal(mint_add(&made, &m), 0);
+	assert_int_equal(mbedtls_x509_crt_parse_der(&parsed, made.raw.p, made.raw.len), 0);
+	mbedtls_x509_crt_free(&made);
+	mbedtls_x509_crt_free(&parsed);
 }
 
 /* CN=leaf as UTF8String, and in the certificate as mbedTLS writes it */
@@ -284,6 +307,37 @@ static void a_maze_is_refused(void **state)
 	mbedtls_x509_crt_free(&sent);
 }
 
+/* A certificate of our own that was put into the trust store itself, as for a service without a CA. */
+static void a_pinned_leaf(void **state)
+{
+	(void)state;
+	CASE(ACCEPTED, c.root = c.leaf);
+	CASE("not valid for this host name", c.root = c.leaf; c.host = "example.org");
+	CASE("issuer is not known", c.root = c.leaf; c.leaf.serial = SPAN("\x02"));
+}
+
+static void trust_errors(void **state)
+{
+	(void)state;
+	char path[] = "/tmp/np-bad-XXXXXX";
+	int fd = mkstemp(path);
+	struct trust *t = trust_new();
+	struct error err;
+	assert_false(trust_add_file(t, path, &err));
+	assert_non_null(strstr(err.text, "no certificate in it"));
+	const char *text = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+	assert_false(trust_add_file(t, path, &err));
+	assert_int_equal(err.kind, ERR_CONFIG);
+	assert_non_null(strstr(err.text, "certificate 1 cannot be read"));
+	unlink(path);
+	assert_false(trust_add_file(t, path, &err));
+	assert_non_null(strstr(err.text, "No such file"));
+	assert_false(trust_add_directory(t, path, &err));
+	trust_free(t);
+}
+
 static void the_system_roots_are_usable(void **state)
 {
 	(void)state;
@@ -315,8 +369,11 @@ int main(void)
 		cmocka_unit_test(extensions),
 		cmocka_unit_test(constraints),
 		cmocka_unit_test(directory_names),
+		cmocka_unit_test(critical_constraints_in_a_handshake),
 		cmocka_unit_test(dead_ends_are_left),
 		cmocka_unit_test(a_maze_is_refused),
+		cmocka_unit_test(a_pinned_leaf),
+		cmocka_unit_test(trust_errors),
 		cmocka_unit_test(the_system_roots_are_usable),
 	};
 	return cmocka_run_group_tests(tests, NULL, teardown);
