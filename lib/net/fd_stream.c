@@ -34,13 +34,18 @@ struct fd_stream {
 	bool drained; /* nothing to read until the next edge */
 	bool hup;     /* the peer has ended: read to the end without waiting for edges */
 	bool blocked; /* nothing can be written until the next edge */
-	void (*tap)(void *arg, unsigned events);
-	void *tap_arg;
+	struct {
+		void (*fn)(void *arg);
+		void *arg;
+	} tap[2]; /* by enum fd_side; fn NULL: none */
 };
 
 static const struct stream_ops fd_ops;
 
-static struct fd_stream *of(struct stream *s) { return container_of(s, struct fd_stream, base); }
+static struct fd_stream *of(struct stream *s)
+{
+	return container_of(s, struct fd_stream, base);
+}
 
 static void try_read(struct fd_stream *f)
 {
@@ -158,17 +163,17 @@ static void on_edge(struct watch *w, unsigned events)
 	struct fd_stream *f = container_of(w, struct fd_stream, watch);
 	if (events & WATCH_HUP)
 		f->hup = true;
-	if (f->tap) {
-		f->tap(f->tap_arg, events);
-		return;
-	}
-	/* Neither call runs foreign code (results are posted), so f is still there for the second. */
-	if (events & WATCH_IN) {
+	/* Nothing here runs foreign code (results are posted), so f is still there for the second side. */
+	if ((events & WATCH_IN) && f->tap[FD_IN].fn) {
+		f->tap[FD_IN].fn(f->tap[FD_IN].arg);
+	} else if (events & WATCH_IN) {
 		f->drained = false;
 		if (stream_wants_read(&f->base))
 			try_read(f);
 	}
-	if ((events & WATCH_OUT) && f->blocked) {
+	if ((events & WATCH_OUT) && f->tap[FD_OUT].fn) {
+		f->tap[FD_OUT].fn(f->tap[FD_OUT].arg);
+	} else if ((events & WATCH_OUT) && f->blocked) {
 		f->blocked = false;
 		if (stream_wants_write(&f->base))
 			try_write(f);
@@ -240,16 +245,31 @@ struct stream *fd_stream_new(struct loop *l, int fd, const char *name, struct er
 
 int fd_stream_fd(const struct stream *s)
 {
-	if (s->ops != &fd_ops || s->rd.fn || s->wr.fn || s->rd.got || s->rd.err || s->wr.err)
+	if (s->ops != &fd_ops)
 		return -1;
-	return container_of(s, struct fd_stream, base)->watch.fd;
+	const struct fd_stream *f = container_of(s, struct fd_stream, base);
+	return f->family == AF_VSOCK ? -1 : f->watch.fd;
 }
 
-void fd_stream_tap(struct stream *s, void (*fn)(void *arg, unsigned events), void *arg)
+bool fd_stream_tap(struct stream *s, enum fd_side side, void (*fn)(void *arg), void *arg)
 {
-	CHECK(s->ops == &fd_ops && !s->rd.fn && !s->wr.fn);
+	CHECK(s->ops == &fd_ops);
+	bool busy = side == FD_IN ? s->rd.fn || s->rd.got || s->rd.err || s->rd.ended
+				  : s->wr.fn || s->wr.err || s->wr.ended;
+	if (busy)
+		return false;
 	struct fd_stream *f = of(s);
-	f->tap = fn;
-	f->tap_arg = arg;
-	f->drained = f->blocked = false;
+	f->tap[side].fn = fn;
+	f->tap[side].arg = arg;
+	return true;
+}
+
+void fd_stream_untap(struct stream *s, enum fd_side side)
+{
+	struct fd_stream *f = of(s);
+	f->tap[side].fn = NULL;
+	if (side == FD_IN)
+		f->drained = false;
+	else
+		f->blocked = false;
 }

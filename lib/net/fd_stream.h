@@ -8,14 +8,19 @@
 struct stream *fd_stream_new(struct loop *l, int fd, const char *name, struct error *err);
 
 /*
- * For a relay that wants to move bytes without seeing them: the descriptor, when the stream
- * is an fd_stream with nothing read ahead and no operation pending; else -1. It stays the stream's.
+ * For whoever moves bytes without seeing them (net/splice.h): the descriptor, which stays the stream's.
+ * -1: the stream is of another kind, or over AF_VSOCK, where each write has a limit to keep.
  */
 int fd_stream_fd(const struct stream *s);
+
+enum fd_side { FD_IN, FD_OUT };
 /*
- * While set, the stream's edges go to fn instead of its own reads and writes, of which none may
- * be pending. NULL gives them back; the stream then assumes that it is readable.
+ * While tapped, the edges of that side go to fn, which may post tasks and do nothing else, and no read
+ * (FD_IN) or write (FD_OUT) may be started. False when the side is not at rest: an operation is pending,
+ * it has read ahead, it has failed or ended. The socket may be ready already: try first.
  */
-void fd_stream_tap(struct stream *s, void (*fn)(void *arg, unsigned events), void *arg);
+bool fd_stream_tap(struct stream *s, enum fd_side side, void (*fn)(void *arg), void *arg);
+/* The side is the stream's again. */
+void fd_stream_untap(struct stream *s, enum fd_side side);
 
 #endif
