@@ -1,0 +1,133 @@
+#include "proxy/tunnel.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "proxy/tunnel_impl.h"
+
+/* Half of the pipe pages that a user may have (pipe(7)): the rest is for others of the same user. */
+#define PIPES 128
+
+struct tunnel *tunnel_new(struct loop *l, const struct settings *s, struct error *err)
+{
+	struct tunnel *t = mem_zero(sizeof *t);
+	t->loop = l;
+	t->settings = s;
+	t->pipes = splice_pool_new(PIPES);
+	t->started = loop_now(l);
+	list_init(&t->conns);
+	for (size_t i = 0; i < countof(t->targets); i++)
+		list_init(&t->targets[i]);
+	if (allow_init(&t->allow, &s->tunnel.allow, &s->tunnel.allow_cidr, err))
+		return t;
+	tunnel_free(t);
+	return NULL;
+}
+
+static void stop_listening(struct tunnel *t)
+{
+	while (t->listener_count)
+		listener_stop(t->listeners[--t->listener_count]);
+}
+
+void tunnel_free(struct tunnel *t)
+{
+	if (!t)
+		return;
+	stop_listening(t);
+	task_cancel(&t->drained);
+	LIST_EACH (it, &t->conns)
+		tunnel_conn_cancel(tunnel_conn_of(it));
+	splice_pool_free(t->pipes);
+	allow_free(&t->allow);
+	free(t);
+}
+
+/* ---- admission ---- */
+
+static bool is_full(const struct tunnel *t)
+{
+	return t->stats.open >= t->settings->limits.connections;
+}
+
+void tunnel_add_listener(struct tunnel *t, struct listener *li)
+{
+	CHECK(t->listener_count < TUNNEL_LISTENERS);
+	t->listeners[t->listener_count++] = li;
+	allow_add_listener(&t->allow, &listener_address(li)->sa);
+	if (is_full(t))
+		listener_pause(li);
+}
+
+void tunnel_accept(void *arg, struct stream *s)
+{
+	struct tunnel *t = arg;
+	t->stats.accepted++;
+	t->stats.open++;
+	tunnel_conn_new(t, s);
+	if (is_full(t))
+		for (size_t i = 0; i < t->listener_count; i++)
+			listener_pause(t->listeners[i]);
+}
+
+void tunnel_conn_gone(struct tunnel *t)
+{
+	bool was_full = is_full(t);
+	t->stats.open--;
+	if (was_full)
+		for (size_t i = 0; i < t->listener_count; i++)
+			listener_resume(t->listeners[i]);
+	if (t->on_drained && t->stats.open == 0 && !task_posted(&t->drained))
+		loop_post(t->loop, &t->drained, t->drained.run);
+}
+
+static void on_drained(struct task *task)
+{
+	struct tunnel *t = container_of(task, struct tunnel, drained);
+	t->on_drained(t->drained_arg);
+}
+
+void tunnel_drain(struct tunnel *t, void (*done)(void *arg), void *arg)
+{
+	CHECK(!t->on_drained);
+	stop_listening(t);
+	t->on_drained = done;
+	t->drained_arg = arg;
+	t->drained.run = on_drained;
+	if (t->stats.open == 0)
+		loop_post(t->loop, &t->drained, on_drained);
+}
+
+/* ---- what there is to know ---- */
+
+bool tunnel_allows_all(const struct tunnel *t)
+{
+	return allow_all_names(&t->allow);
+}
+
+const struct tunnel_stats *tunnel_stats(const struct tunnel *t)
+{
+	return &t->stats;
+}
+
+void tunnel_status(const struct tunnel *t, struct buf *out)
+{
+	const struct tunnel_stats *s = &t->stats;
+	uint64_t uptime = (loop_now(t->loop) - t->started) / 1000;
+	const char *comma = "";
+	buf_printf(out, "{\"status\":\"ok\",\"version\":\"%s\",\"uptime\":%" PRIu64 ",\"allow\":\"%s\"",
+		   NP_VERSION, uptime, tunnel_allows_all(t) ? "everything" : "listed");
+	buf_printf(out, ",\"open\":%u,\"accepted\":%" PRIu64 ",\"connected\":%" PRIu64, s->open, s->accepted,
+		   s->connected);
+	buf_printf(out, ",\"bytes_up\":%" PRIu64 ",\"bytes_down\":%" PRIu64 ",\"errors\":{", s->bytes_up,
+		   s->bytes_down);
+	for (int kind = 1; kind < ERR_KINDS; kind++) {
+		if (!s->errors[kind])
+			continue;
+		buf_printf(out, "%s\"%s\":%" PRIu64, comma, error_kind_name((enum error_kind)kind),
+			   s->errors[kind]);
+		comma = ",";
+	}
+	buf_add_text(out, "}}\n");
+}
