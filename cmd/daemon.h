@@ -21,8 +21,7 @@
  *	STARTING ---------------> UP ------------------> DRAINING ------------------------> over
  *	            READY=1               STOPPING=1                 or a second signal
  *
- * SIGUSR1 reopens the log. systemd: readiness, stopping and watchdog (sd_notify(3)), sockets
- * (sd_listen_fds(3)); both are a few lines, so libsystemd is not needed.
+ * SIGUSR1 reopens the log. Under systemd readiness, stopping and watchdog are told, and sockets taken.
  */
 #ifndef CMD_DAEMON_H
 #define CMD_DAEMON_H
@@ -30,18 +29,13 @@
 #include "base/loop.h"
 #include "net/listener.h"
 #include "proxy/settings.h"
-
-#define DAEMON_SOCKETS 8 /* from systemd */
+#include "systemd.h"
 
 struct daemon {
 	struct loop *loop;
 	struct settings settings;
 	const char *role; /* "host" */
-	struct {
-		int fd; /* -1: taken */
-		char name[64];
-	} sockets[DAEMON_SOCKETS];
-	size_t socket_count;
+	struct systemd_sockets sockets;
 	struct signal_watch *term, *interrupt, *reopen;
 	struct timer drain_timer, watchdog;
 	uint64_t watchdog_ms; /* 0: systemd does not watch */

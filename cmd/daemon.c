@@ -1,0 +1,221 @@
+#include "daemon.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "systemd.h"
+
+/*
+ * libuv's threads resolve names, and a name server that does not answer holds a thread for as long as the
+ * system's resolver is patient. With this many, other names get through all the same.
+ */
+#define TUNNEL_THREADS "64"
+
+/* ---- the process ---- */
+
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+#if defined(__SANITIZE_ADDRESS__) /* gcc */
+#define UNDER_ASAN 1
+#elif defined(__has_feature) /* clang */
+#define UNDER_ASAN __has_feature(address_sanitizer)
+#else
+#define UNDER_ASAN 0
+#endif
+
+/*
+ * Memory holds what others must not see: no core files, and nothing for a debugger of the same user.
+ * AddressSanitizer's leak check is such a debugger.
+ */
+static void close_process(void)
+{
+	struct rlimit none = {0, 0};
+	setrlimit(RLIMIT_CORE, &none);
+	if (!UNDER_ASAN)
+		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	umask(0077);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static bool open_log(struct daemon *d, struct error *err)
+{
+	const struct settings *s = &d->settings;
+	return log_open(&(struct log_options){.level = s->logging.level,
+					      .format = s->logging.format,
+					      .role = d->role,
+					      .file = s->logging.file,
+					      .max_size = s->logging.max_size,
+					      .backup_count = s->logging.backup_count},
+			err);
+}
+
+static void log_start(const struct daemon *d)
+{
+	const struct settings *s = &d->settings;
+	log_write(LOG_INFO, "start", LOG_STR("version", NP_VERSION), LOG_INT("pid", getpid()));
+	for (size_t i = 0; i < s->insecure.count; i++)
+		log_write(LOG_WARN, "insecure", LOG_STR("detail", s->insecure.items[i]));
+	for (size_t i = 0; i < s->warnings.count; i++)
+		log_write(LOG_WARN, "warning", LOG_STR("detail", s->warnings.items[i]));
+}
+
+/* ---- signals, and the end they bring ---- */
+
+static void stop(struct daemon *d, const char *why)
+{
+	log_write(LOG_INFO, "stop", LOG_STR("detail", why));
+	loop_stop(d->loop);
+}
+
+static void on_drain_timeout(struct timer *t)
+{
+	stop(container_of(t, struct daemon, drain_timer),
+	     "the time to drain is over: what still ran was cut");
+}
+
+static void on_end_signal(void *arg)
+{
+	struct daemon *d = arg;
+	if (d->draining) {
+		stop(d, "a second signal: what still ran was cut");
+		return;
+	}
+	d->draining = true;
+	log_write(LOG_INFO, "drain", LOG_UINT("within_ms", d->settings.timeouts.drain));
+	systemd_notify("STOPPING=1");
+	timer_start(d->loop, &d->drain_timer, d->settings.timeouts.drain, on_drain_timeout);
+	d->drain(d->arg);
+}
+
+void daemon_drained(struct daemon *d)
+{
+	stop(d, "everything had ended");
+}
+
+static void on_reopen_signal(void *arg)
+{
+	struct error err;
+	(void)arg;
+	if (!log_reopen(&err))
+		log_write(LOG_ERROR, "log", LOG_ERR(&err));
+}
+
+static void on_watchdog(struct timer *t)
+{
+	struct daemon *d = container_of(t, struct daemon, watchdog);
+	systemd_notify("WATCHDOG=1");
+	timer_start(d->loop, t, d->watchdog_ms, on_watchdog);
+}
+
+/* ---- life ---- */
+
+static const char *role_name(enum command command)
+{
+	switch (command) {
+	case CMD_HOST:
+		return "host";
+	case CMD_ENCLAVE:
+		return "enclave";
+	case CMD_TUNNEL:
+		return "tunnel";
+	case CMD_DEMO:
+		return "demo";
+	}
+	return "";
+}
+
+static int complain(const struct daemon *d, const struct error *err)
+{
+	fprintf(stderr, "nitroproxy %s: %s\n", d->role, err->text);
+	return 2;
+}
+
+bool daemon_start(struct daemon *d, int argc, char **argv, enum command command, int *status)
+{
+	struct error err;
+	memset(d, 0, sizeof *d);
+	d->role = role_name(command);
+	enum settings_outcome outcome = settings_load(argc, argv, command, &d->settings, &err);
+	*status = outcome == SETTINGS_ERROR ? complain(d, &err) : 0;
+	if (outcome == SETTINGS_RUN && !open_log(d, &err)) {
+		*status = complain(d, &err);
+		outcome = SETTINGS_ERROR;
+	}
+	if (outcome != SETTINGS_RUN) {
+		settings_free(&d->settings);
+		return false;
+	}
+	close_process();
+	raise_descriptor_limit();
+	if (command == CMD_TUNNEL)
+		setenv("UV_THREADPOOL_SIZE", TUNNEL_THREADS, 0);
+	log_start(d);
+	systemd_sockets(&d->sockets);
+	d->loop = loop_new();
+	d->term = loop_signal(d->loop, SIGTERM, on_end_signal, d);
+	d->interrupt = loop_signal(d->loop, SIGINT, on_end_signal, d);
+	d->reopen = loop_signal(d->loop, SIGUSR1, on_reopen_signal, d);
+	return true;
+}
+
+struct listener *daemon_listen(struct daemon *d, const char *name, const char *address, listener_fn *fn,
+			       void *arg, struct error *err)
+{
+	struct address a;
+	int fd = systemd_socket_take(&d->sockets, name);
+	if (fd < 0 && !address_parse(address, &a, err))
+		return NULL;
+	struct listener *li = fd < 0 ? listener_start(d->loop, &a, fn, arg, err)
+				     : listener_adopt(d->loop, fd, name, fn, arg, err);
+	if (li)
+		log_write(LOG_INFO, "listen", LOG_STR("what", name), LOG_STR("address", listener_name(li)),
+			  LOG_STR("from", fd < 0 ? NULL : "systemd"));
+	return li;
+}
+
+int daemon_run(struct daemon *d, void (*drain)(void *arg), void *arg)
+{
+	d->drain = drain;
+	d->arg = arg;
+	d->watchdog_ms = systemd_watchdog_ms() / 2;
+	if (d->watchdog_ms)
+		timer_start(d->loop, &d->watchdog, d->watchdog_ms, on_watchdog);
+	systemd_notify("READY=1");
+	log_write(LOG_INFO, "ready");
+	loop_run(d->loop);
+	return 0;
+}
+
+int daemon_failed(struct daemon *d, const struct error *err)
+{
+	(void)d;
+	log_write(LOG_ERROR, "start", LOG_ERR(err));
+	return 1;
+}
+
+void daemon_end(struct daemon *d)
+{
+	timer_stop(d->loop, &d->drain_timer);
+	timer_stop(d->loop, &d->watchdog);
+	signal_stop(d->term);
+	signal_stop(d->interrupt);
+	signal_stop(d->reopen);
+	systemd_sockets_close(&d->sockets);
+	loop_free(d->loop);
+	settings_free(&d->settings);
+	log_close();
+}

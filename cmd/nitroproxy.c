@@ -1,0 +1,48 @@
+/* nitroproxy COMMAND [OPTION]..: finds the command and hands over. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "cmd.h"
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *help;
+} commands[] = {
+	{"host", cmd_host, "on the instance: the HTTP proxy for its apps"},
+	{"enclave", cmd_enclave, "in the enclave: policy, TLS, and the HTTP listener for apps inside"},
+	{"tunnel", cmd_tunnel, "on the instance: carries the enclave's connections to services"},
+	{"verify", cmd_verify, "checks an attestation document"},
+	{"verify-chain", cmd_verify_chain, "checks a certificate chain as the enclave would"},
+};
+
+static void usage(FILE *out)
+{
+	fputs("usage: nitroproxy COMMAND [OPTION]..\n\n", out);
+	for (size_t i = 0; i < countof(commands); i++)
+		fprintf(out, "  %-14s %s\n", commands[i].name, commands[i].help);
+	fputs("\n  --version      prints the version\n"
+	      "  --help         prints this; nitroproxy COMMAND --help tells about one command\n",
+	      out);
+}
+
+int main(int argc, char **argv)
+{
+	const char *word = argc > 1 ? argv[1] : "";
+	for (size_t i = 0; i < countof(commands); i++)
+		if (strcmp(word, commands[i].name) == 0)
+			return commands[i].run(argc - 1, argv + 1);
+	if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0) {
+		puts("nitroproxy " NP_VERSION);
+		return 0;
+	}
+	if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0) {
+		usage(stdout);
+		return 0;
+	}
+	if (*word)
+		fprintf(stderr, "nitroproxy: there is no command '%s'\n\n", word);
+	usage(stderr);
+	return 2;
+}
