@@ -83,8 +83,7 @@ const char *attestation_step_name(enum attestation_step step); /* "syntax" */
 struct attestation_report {
 	enum attestation_step failed; /* ATTESTATION_STEP_COUNT: none */
 	struct refusal why;
-	struct attestation
-		document; /* filled once syntax is behind; to be believed only when nothing failed */
+	struct attestation document; /* to be believed only when nothing failed */
 };
 
 bool attestation_verify(struct span document, const struct attestation_wish *wish,
