@@ -4,11 +4,11 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "proxy/access.h"
 #include "proxy/account.h"
 #include "proxy/channel.h"
 #include "proxy/enclave_status.h"
 #include "proxy/front.h"
-#include "proxy/peers.h"
 #include "proxy/upstream.h"
 #include "tls/entropy.h"
 
@@ -207,9 +207,7 @@ void enclave_accept(void *arg, struct stream *s)
 {
 	struct enclave *e = arg;
 	struct error err;
-	struct stream_peer peer;
-	stream_peer(s, &peer);
-	if (!peers_allow(e->settings, &peer, &err)) {
+	if (!access_allows(e->settings, s, &err)) {
 		on_refused(e, NULL, &err);
 		stream_close(s);
 		return;

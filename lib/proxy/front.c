@@ -6,8 +6,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "http/server_conn.h"
+#include "proxy/access.h"
 #include "proxy/auth.h"
-#include "proxy/peers.h"
 #include "proxy/ratelimit.h"
 
 #define LISTENERS_MAX 8
@@ -192,9 +192,7 @@ void front_accept(void *arg, struct stream *s)
 {
 	struct front *f = arg;
 	struct error err;
-	struct stream_peer peer;
-	stream_peer(s, &peer);
-	if (!peers_allow(f->config.settings, &peer, &err)) {
+	if (!access_allows(f->config.settings, s, &err)) {
 		f->config.metrics->refused++;
 		metrics_error(f->config.metrics, &err);
 		log_write(LOG_WARN, "connection refused", LOG_ERR(&err));
