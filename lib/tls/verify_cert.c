@@ -4,7 +4,6 @@
 #include <mbedtls/pk.h>
 #include <time.h>
 
-#include "tls/der.h"
 #include "tls/verify.h"
 
 #define REFUSE(...) error_set(err, ERR_TLS_CERTIFICATE, __VA_ARGS__)
@@ -35,17 +34,6 @@ static bool check_time(const mbedtls_x509_crt *crt, int64_t at, struct error *er
 	return true;
 }
 
-/*
- * SubjectPublicKeyInfo ::= SEQUENCE { SEQUENCE { algorithm OID, parameters }, BIT STRING }. For EC the
- * parameters have to name a curve (RFC 5480 section 2.1.1); mbedTLS also takes one that is spelled out.
- */
-static bool curve_is_named(const mbedtls_x509_crt *crt)
-{
-	struct span all = {(const char *)crt->pk_raw.p, crt->pk_raw.len}, info, algorithm, oid;
-	return der_take(&all, DER_SEQUENCE, &info) && der_take(&info, DER_SEQUENCE, &algorithm) &&
-	       der_take(&algorithm, DER_OID, &oid) && der_is(algorithm, DER_OID);
-}
-
 static bool check_key(const mbedtls_x509_crt *crt, struct error *err)
 {
 	const mbedtls_pk_context *pk = &crt->pk;
@@ -58,8 +46,6 @@ static bool check_key(const mbedtls_x509_crt *crt, struct error *err)
 	}
 	if (!mbedtls_pk_can_do(pk, MBEDTLS_PK_ECDSA))
 		return REFUSE("its key is neither RSA nor ECDSA");
-	if (!curve_is_named(crt))
-		return REFUSE("its curve is spelled out, not named");
 	switch (mbedtls_ecp_keypair_get_group_id(mbedtls_pk_ec(*pk))) {
 	case MBEDTLS_ECP_DP_SECP256R1:
 	case MBEDTLS_ECP_DP_SECP384R1:
