@@ -58,7 +58,8 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void run_openssl(const int in[2], const int out[2], const char *option)
+static void run_openssl(const int in[2], const int out[2], const char *version, const char *option,
+			const char *value)
 {
 	dup2(in[0], 0);
 	dup2(out[1], 1);
@@ -66,19 +67,19 @@ static void run_openssl(const int in[2], const int out[2], const char *option)
 	dup2(null, 2);
 	close(in[1]);
 	execlp("openssl", "openssl", "s_server", "-accept", "127.0.0.1:0", "-cert", cert_path, "-key",
-	       key_path, option, (char *)NULL);
+	       key_path, version, option, value, (char *)NULL);
 	_exit(127);
 }
 
 /* Its first line of interest says where it listens: "ACCEPT 127.0.0.1:41234". */
-static struct server start(const char *option)
+static struct server start_with(const char *version, const char *option, const char *value)
 {
 	int in[2], out[2];
 	assert_true(pipe2(in, O_CLOEXEC) == 0 && pipe2(out, O_CLOEXEC) == 0);
 	struct server s = {.pid = fork()};
 	assert_true(s.pid >= 0);
 	if (s.pid == 0)
-		run_openssl(in, out, option);
+		run_openssl(in, out, version, option, value);
 	close(in[0]);
 	close(out[1]);
 	s.in = fdopen(in[1], "w");
@@ -87,6 +88,11 @@ static struct server start(const char *option)
 	while (!s.port && fgets(line, sizeof line, s.out))
 		sscanf(line, "ACCEPT 127.0.0.1:%u", &s.port);
 	return s;
+}
+
+static struct server start(const char *version)
+{
+	return start_with(version, NULL, NULL);
 }
 
 static void stop(struct server *s)
@@ -222,6 +228,40 @@ static void old_protocol(void **state)
 	stop(&s);
 }
 
+/* What a server may insist on: another group costs a HelloRetryRequest, another suite nothing. */
+static void what_servers_insist_on(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *option, *value, *cipher;
+	} cases[] = {
+		{"-groups", "P-384", "TLS1-3-AES-128-GCM-SHA256"},
+		{"-groups", "P-256", "TLS1-3-AES-128-GCM-SHA256"},
+		{"-ciphersuites", "TLS_AES_256_GCM_SHA384", "TLS1-3-AES-256-GCM-SHA384"},
+		{"-ciphersuites", "TLS_CHACHA20_POLY1305_SHA256", "TLS1-3-CHACHA20-POLY1305-SHA256"},
+		{"-ciphersuites", "TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256",
+		 "TLS1-3-AES-128-GCM-SHA256"},
+	};
+	for (size_t i = 0; i < countof(cases); i++) {
+		struct server s = start_with("-tls1_3", cases[i].option, cases[i].value);
+		struct tls_side side = dial(&s, world.client, NULL);
+		if (!side.s)
+			fail_msg("%s: %s", cases[i].value, side.err.text);
+		struct tls_info info;
+		tls_info(side.s, &info);
+		assert_string_equal(info.cipher, cases[i].cipher);
+		hang_up(&side);
+		stop(&s);
+	}
+	struct server s = start_with("-tls1_3", "-groups", "P-521");
+	struct tls_side side = dial(&s, world.client, NULL);
+	assert_null(side.s);
+	assert_int_equal(side.err.kind, ERR_TLS_ALERT);
+	assert_string_equal(side.err.text, "the service refused with alert handshake_failure (40)");
+	hang_up(&side);
+	stop(&s);
+}
+
 int main(void)
 {
 	signal(SIGPIPE, SIG_IGN);
@@ -229,6 +269,7 @@ int main(void)
 		cmocka_unit_test(data_then_key_update),
 		cmocka_unit_test(both_tickets_are_resumed),
 		cmocka_unit_test(old_protocol),
+		cmocka_unit_test(what_servers_insist_on),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -111,6 +111,25 @@ static void records_are_delivered_together(void **state)
 	tls_pair_free(&p);
 }
 
+/* A read that was taken back loses nothing, also when bytes came meanwhile. */
+static void a_read_is_taken_back(void **state)
+{
+	(void)state;
+	struct tls_pair p;
+	tls_pair_start(&p, loop, &world, 4096, NULL);
+	secure(&p);
+	tls_side_read(&p.client);
+	tls_pair_settle(&p);
+	stream_read_cancel(p.client.s);
+	tls_side_write(&p.server, SPAN("meanwhile"));
+	tls_pair_settle(&p);
+	assert_int_equal(p.client.got.n, 0);
+	tls_side_read(&p.client);
+	tls_pair_settle(&p);
+	assert_true(span_is(buf_span(&p.client.got), SPAN("meanwhile")));
+	tls_pair_free(&p);
+}
+
 /* What may come of a connection that breaks: an error, and never a clean end. */
 static void judge_broken(struct tls_pair *p)
 {
@@ -433,6 +452,7 @@ int main(void)
 		cmocka_unit_test(capacity_7),
 		cmocka_unit_test(capacity_4096),
 		cmocka_unit_test(records_are_delivered_together),
+		cmocka_unit_test(a_read_is_taken_back),
 		cmocka_unit_test(cut_and_failed_anywhere),
 		cmocka_unit_test(cut_behind_data_is_truncated),
 		cmocka_unit_test(wrong_names),
