@@ -30,6 +30,11 @@ void tls_break(struct tls *t, int rc, bool handshake)
 		tls_error_set(&t->broken, &t->ssl, rc, handshake);
 }
 
+static bool speaks_tls13(const struct tls *t)
+{
+	return mbedtls_ssl_get_version_number(&t->ssl) == MBEDTLS_SSL_VERSION_TLS1_3;
+}
+
 static int64_t now(const struct tls *t)
 {
 	return t->conf->at ? t->conf->at : (int64_t)time(NULL);
@@ -78,11 +83,49 @@ static bool judge(struct tls *t)
 	return (!chain && t->offered) || verify(t, chain);
 }
 
+/* RFC 8446 section 4.2.3: the scheme names the curve, and PKCS#1 v1.5 is for certificates alone. */
+static bool scheme_fits(unsigned scheme, const mbedtls_pk_context *key)
+{
+	switch (scheme) {
+	case MBEDTLS_TLS1_3_SIG_ECDSA_SECP256R1_SHA256:
+	case MBEDTLS_TLS1_3_SIG_ECDSA_SECP384R1_SHA384:
+	case MBEDTLS_TLS1_3_SIG_ECDSA_SECP521R1_SHA512: {
+		size_t bits = scheme == MBEDTLS_TLS1_3_SIG_ECDSA_SECP256R1_SHA256   ? 256
+			      : scheme == MBEDTLS_TLS1_3_SIG_ECDSA_SECP384R1_SHA384 ? 384
+										    : 521;
+		return mbedtls_pk_can_do(key, MBEDTLS_PK_ECDSA) && mbedtls_pk_get_bitlen(key) == bits;
+	}
+	case MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA256:
+	case MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA384:
+	case MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA512:
+		return mbedtls_pk_can_do(key, MBEDTLS_PK_RSA);
+	default:
+		return false;
+	}
+}
+
+/*
+ * mbedTLS takes any scheme that was offered, also those offered for certificates. The
+ * message that the last step has taken in still stands where it was read to:
+ *
+ *	type 1 | length 3 | scheme 2 | signature
+ */
+static bool check_scheme(struct tls *t)
+{
+	const unsigned char *message = t->ssl.MBEDTLS_PRIVATE(in_msg);
+	const mbedtls_x509_crt *chain = t->ssl.MBEDTLS_PRIVATE(session_negotiate)->MBEDTLS_PRIVATE(peer_cert);
+	if (scheme_fits((unsigned)message[4] << 8 | message[5], &chain->pk))
+		return true;
+	(void)mbedtls_ssl_send_alert_message(&t->ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL,
+					     MBEDTLS_SSL_ALERT_MSG_ILLEGAL_PARAMETER);
+	return error_set_hop(&t->broken, ERR_TLS, HOP_SERVICE,
+			     "the service signed the handshake in a way TLS 1.3 forbids for its key");
+}
+
 /* The last gate, by what mbedTLS says in public: nothing passes that was neither verified nor resumed. */
 static bool may_pass(struct tls *t)
 {
-	bool tls13 = mbedtls_ssl_get_version_number(&t->ssl) == MBEDTLS_SSL_VERSION_TLS1_3;
-	t->resumed = t->offered && tls13 && !mbedtls_ssl_get_peer_cert(&t->ssl);
+	t->resumed = t->offered && speaks_tls13(t) && !mbedtls_ssl_get_peer_cert(&t->ssl);
 	if (t->resumed)
 		t->trusted_until = t->offered_until;
 	if (!must_verify(t) || t->verified || t->resumed)
@@ -97,6 +140,7 @@ enum tls_progress tls_handshake(struct tls *t)
 	while (t->ssl.MBEDTLS_PRIVATE(state) != MBEDTLS_SSL_HANDSHAKE_OVER) {
 		if (at_the_gate(t) && !judge(t))
 			return TLS_BROKEN;
+		int state = t->ssl.MBEDTLS_PRIVATE(state);
 		int rc = mbedtls_ssl_handshake_step(&t->ssl);
 		if (tls_blocked(rc))
 			return TLS_WAIT;
@@ -106,6 +150,10 @@ enum tls_progress tls_handshake(struct tls *t)
 				session_forget(t->sessions, session_key(t));
 			return TLS_BROKEN;
 		}
+		/* In TLS 1.2 this state is the client's own, and a server here asks for no certificate. */
+		if (state == MBEDTLS_SSL_CERTIFICATE_VERIFY && speaks_tls13(t) &&
+		    t->conf->role == TLS_CLIENT && !check_scheme(t))
+			return TLS_BROKEN;
 	}
 	return may_pass(t) ? TLS_READY : TLS_BROKEN;
 }

@@ -262,14 +262,46 @@ static void what_servers_insist_on(void **state)
 	stop(&s);
 }
 
+/* Keys of other kinds: what they sign the handshake with is taken, in every form that TLS 1.3 has for them.
+ */
+static void other_keys(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *make, *sigalgs;
+	} cases[] = {
+		{"rsa:2048", "RSA-PSS+SHA256"},
+		{"rsa:2048", "RSA-PSS+SHA512"},
+		{"ec -pkeyopt ec_paramgen_curve:P-384", "ECDSA+SHA384"},
+		{"ec -pkeyopt ec_paramgen_curve:P-521", "ECDSA+SHA512"},
+	};
+	struct tls_options o = {.no_verify = true};
+	struct error err;
+	struct tls_conf *conf = tls_conf_new(&o, &err);
+	assert_non_null(conf);
+	for (size_t i = 0; i < countof(cases); i++) {
+		char command[512];
+		snprintf(command, sizeof command,
+			 "openssl req -x509 -nodes -subj /CN=x -newkey %s -keyout %s -out %s 2>/dev/null",
+			 cases[i].make, key_path, cert_path);
+		assert_int_equal(system(command), 0);
+		struct server s = start_with("-tls1_3", "-sigalgs", cases[i].sigalgs);
+		struct tls_side side = dial(&s, conf, NULL);
+		if (!side.s)
+			fail_msg("%s: %s", cases[i].make, side.err.text);
+		hang_up(&side);
+		stop(&s);
+	}
+	tls_conf_free(conf);
+}
+
 int main(void)
 {
 	signal(SIGPIPE, SIG_IGN);
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(data_then_key_update),
-		cmocka_unit_test(both_tickets_are_resumed),
-		cmocka_unit_test(old_protocol),
-		cmocka_unit_test(what_servers_insist_on),
+		cmocka_unit_test(data_then_key_update), cmocka_unit_test(both_tickets_are_resumed),
+		cmocka_unit_test(old_protocol),		cmocka_unit_test(what_servers_insist_on),
+		cmocka_unit_test(other_keys), /* the last: it overwrites the certificate */
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
