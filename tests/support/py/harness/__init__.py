@@ -1,0 +1,1 @@
+"""What integration tests are made of: our processes, other people's servers, a strict client, certificates."""
