@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -33,6 +34,7 @@ struct splice_pool *splice_pool_new(unsigned limit)
 {
 	struct splice_pool *pool = mem_zero(sizeof *pool);
 	pool->limit = limit;
+	signal(SIGPIPE, SIG_IGN);
 	return pool;
 }
 

@@ -14,7 +14,10 @@
 
 /* Pipes to share, of one loop. */
 struct splice_pool;
-/* At most `limit` at a time: an unprivileged user has 64 MiB of them in all (pipe(7)). */
+/*
+ * At most `limit` at a time: an unprivileged user has 64 MiB of them in all (pipe(7)). From then on the
+ * process ignores SIGPIPE: splice(2) has no MSG_NOSIGNAL.
+ */
 struct splice_pool *splice_pool_new(unsigned limit);
 void splice_pool_free(struct splice_pool *pool); /* no splice is left */
 
