@@ -6,62 +6,64 @@
 #include "base/check.h"
 
 /* Never passed on, named in Connection or not. */
-static const char *const hop_by_hop[] = {
-	"Connection",
-	"Keep-Alive",
-	"Proxy-Connection",
-	"Proxy-Authenticate",
-	"Proxy-Authentication-Info",
-	"Proxy-Authorization",
-	"TE",
-	"Transfer-Encoding",
-	"Upgrade",
-	"HTTP2-Settings",
-	"X-Target-URL",
+#define NAME(text) {text, sizeof(text) - 1}
+static const struct span hop_by_hop[] = {
+	NAME("Connection"),
+	NAME("Keep-Alive"),
+	NAME("Proxy-Connection"),
+	NAME("Proxy-Authenticate"),
+	NAME("Proxy-Authentication-Info"),
+	NAME("Proxy-Authorization"),
+	NAME("TE"),
+	NAME("Transfer-Encoding"),
+	NAME("Upgrade"),
+	NAME("HTTP2-Settings"),
+	NAME("X-Target-URL"),
+	NAME("X-Nitroproxy-Trace"), /* between us: see proxy/trace.h */
 };
 
 /*
  * Not to be taken out by naming them in Connection: without them the request would mean
  * something else to the service than to us and to whoever set them.
  */
-static const char *const end_to_end[] = {
-	"Accept",
-	"Accept-Encoding",
-	"Authorization",
-	"Cache-Control",
-	"Content-Encoding",
-	"Content-Length",
-	"Content-Range",
-	"Content-Type",
-	"Cookie",
-	"Date",
-	"Expect",
-	"Forwarded",
-	"Host",
-	"If-Match",
-	"If-Modified-Since",
-	"If-None-Match",
-	"If-Range",
-	"If-Unmodified-Since",
-	"Location",
-	"Max-Forwards",
-	"Origin",
-	"Range",
-	"Referer",
-	"Set-Cookie",
-	"Trailer",
-	"User-Agent",
-	"Via",
-	"WWW-Authenticate",
-	"X-Forwarded-For",
-	"X-Forwarded-Host",
-	"X-Forwarded-Proto",
+static const struct span end_to_end[] = {
+	NAME("Accept"),
+	NAME("Accept-Encoding"),
+	NAME("Authorization"),
+	NAME("Cache-Control"),
+	NAME("Content-Encoding"),
+	NAME("Content-Length"),
+	NAME("Content-Range"),
+	NAME("Content-Type"),
+	NAME("Cookie"),
+	NAME("Date"),
+	NAME("Expect"),
+	NAME("Forwarded"),
+	NAME("Host"),
+	NAME("If-Match"),
+	NAME("If-Modified-Since"),
+	NAME("If-None-Match"),
+	NAME("If-Range"),
+	NAME("If-Unmodified-Since"),
+	NAME("Location"),
+	NAME("Max-Forwards"),
+	NAME("Origin"),
+	NAME("Range"),
+	NAME("Referer"),
+	NAME("Set-Cookie"),
+	NAME("Trailer"),
+	NAME("User-Agent"),
+	NAME("Via"),
+	NAME("WWW-Authenticate"),
+	NAME("X-Forwarded-For"),
+	NAME("X-Forwarded-Host"),
+	NAME("X-Forwarded-Proto"),
 };
 
-static bool is_one_of(struct span name, const char *const *list, size_t n)
+static bool is_one_of(struct span name, const struct span *list, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if (span_is_nocase(name, span_of(list[i])))
+		if (span_is_nocase(name, list[i]))
 			return true;
 	return false;
 }
@@ -76,19 +78,20 @@ static bool named_in_connection(const struct head *h, struct span name)
 	return false;
 }
 
-static bool is_dropped(const struct head *h, struct span name)
+static bool is_dropped(const struct head *h, struct span name, bool names_some)
 {
 	return is_one_of(name, hop_by_hop, countof(hop_by_hop)) ||
-	       (named_in_connection(h, name) && !is_one_of(name, end_to_end, countof(end_to_end)));
+	       (names_some && named_in_connection(h, name) && !is_one_of(name, end_to_end, countof(end_to_end)));
 }
 
 /* In two passes, for the Connection fields must stand until the last name has been looked up in them. */
 static void drop_hop_by_hop(struct head *h)
 {
 	bool dropped[HEAD_MAX_FIELDS];
+	bool names_some = head_find(h, "Connection") != NULL;
 	size_t kept = 0;
 	for (size_t i = 0; i < h->count; i++)
-		dropped[i] = is_dropped(h, h->fields[i].name);
+		dropped[i] = is_dropped(h, h->fields[i].name, names_some);
 	for (size_t i = 0; i < h->count; i++)
 		if (!dropped[i])
 			h->fields[kept++] = h->fields[i];

@@ -30,7 +30,8 @@ bool hop_max_forwards(struct head *h, bool *answer, struct error *err);
 /*
  * Makes h fit for the next hop. Taken out: Connection and what it names; the hop-by-hop fields of
  * RFC 9110 and those that proxies were given since; framing (Transfer-Encoding, which the writer of the
- * next message decides anew, and Content-Length where there is no body to it); X-Target-URL.
+ * next message decides anew, and Content-Length where there is no body to it); X-Target-URL and
+ * X-Nitroproxy-Trace.
  * Connection cannot take out a field that carries meaning from end to end, such as Host, Cookie
  * or Content-Length: a client that tries is ignored in that.
  *

@@ -63,6 +63,8 @@ static bool rewrite(struct enclave *e, struct exchange *x, struct error *err)
 	struct exchange_info *info = exchange_info(x);
 	struct head *h = info->request;
 	char authority[TARGET_AUTHORITY_MAX];
+	if (e->settings->trace && trace_asked(h))
+		info->trace = mem_zero(sizeof *info->trace);
 	hop_clean(h, &e->via);
 	if (info->target.kind == TARGET_TUNNEL)
 		return true;
@@ -121,7 +123,7 @@ static void *on_open(void *owner, struct exchange *x, bool fresh, exchange_open_
 {
 	struct enclave *e = owner;
 	struct exchange_info *info = exchange_info(x);
-	return upstream_open(e->upstream, &info->target, info->id, fresh, fn, arg);
+	return upstream_open(e->upstream, &info->target, info->id, fresh, info->trace, fn, arg);
 }
 
 static void on_cancel(void *owner, void *opening)
@@ -133,9 +135,13 @@ static void on_cancel(void *owner, void *opening)
 static bool on_response(void *owner, struct exchange *x, struct head *h, struct error *err)
 {
 	struct enclave *e = owner;
-	if (h->status == 101 && !exchange_info(x)->request->upgrade)
+	struct exchange_info *info = exchange_info(x);
+	if (h->status == 101 && !info->request->upgrade)
 		return error_set(err, ERR_UPGRADE, "the service switched protocols without being asked to");
 	hop_clean(h, &e->via);
+	if (info->trace && h->status >= 200)
+		trace_tell_enclave(info->trace, h, monotonic_us() - info->started_us,
+				   monotonic_us() - info->opened_us);
 	if (!e->settings->tls.verify_certificates)
 		head_add(h, SPAN("X-Nitroproxy-Insecure"), SPAN("certificates are not verified"));
 	return true;

@@ -82,6 +82,7 @@ static void release(struct exchange *x)
 	free(x->reply);
 	list_remove(&x->running);
 	target_free(&x->info.target);
+	free(x->info.trace);
 	if (x->up.data != x->first_data)
 		block_put(x->up.data);
 	block_put(x->down.data);
@@ -315,6 +316,7 @@ static bool response_head(struct exchange *x, struct head *h)
 	if (interim)
 		return true;
 	x->answered = true;
+	h->keep_alive = true; /* what becomes of the service's connection is not the client's business */
 	x->info.status = h->status;
 	x->info.answered_us = monotonic_us();
 	x->raw = h->framing == BODY_RAW;

@@ -21,6 +21,7 @@
 #include "base/loop.h"
 #include "http/leg.h"
 #include "http/target.h"
+#include "proxy/trace.h"
 
 struct exchange;
 
@@ -61,6 +62,7 @@ struct exchange_info {
 	unsigned attempts;
 	unsigned retry_after; /* seconds, for a refusal; 0: the usual */
 	void *tag;            /* the role's own */
+	struct trace *trace;  /* owned; NULL: nobody asked, or the role does not tell */
 	bool reused;
 	uint64_t bytes_up, bytes_down;
 	uint64_t started_us, opened_us, answered_us; /* monotonic; 0: did not come to it */

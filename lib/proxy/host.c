@@ -1,6 +1,5 @@
 #include "proxy/host.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -43,31 +42,22 @@ static bool rewrite(struct host *h, struct exchange *x, struct error *err)
 	struct head *head = info->request;
 	struct buf *text = exchange_text(x);
 	char authority[TARGET_AUTHORITY_MAX];
-	target_authority(&info->target, authority);
+	struct span scheme = {0};
 	hop_clean(head, &h->via);
-	size_t host_len = strlen(authority);
-	if (info->target.kind == TARGET_TUNNEL) {
-		buf_add_text(text, info->target.type == HOSTNAME_IPV6 ? "[" : "");
-		buf_printf(text, "%s%s:%u", info->target.host, info->target.type == HOSTNAME_IPV6 ? "]" : "",
-			   info->target.port);
-		host_len = text->n;
-	} else {
-		buf_add_text(text, authority);
-	}
-	size_t at = text->n;
-	if (info->target.kind == TARGET_URL) {
-		buf_printf(text, "%s://%s", info->target.https ? "https" : "http", authority);
-		if (!span_is(info->target.path, SPAN("*")))
-			buf_add_span(text, info->target.path);
-	} else {
-		at = 0;
-	}
-	head_remove(head, "Host");
+	if (info->target.kind == TARGET_URL)
+		scheme = info->target.https ? SPAN("https://") : SPAN("http://");
+	target_authority(&info->target, authority);
+	/* The Host field is a part of the target: scheme | authority | path. */
+	buf_add_span(text, scheme);
+	buf_add_text(text, authority);
+	if (scheme.n && !span_is(info->target.path, SPAN("*")))
+		buf_add_span(text, info->target.path);
 	if (buf_full(text))
 		return error_set(err, ERR_URL_SIZE, "the target is too long");
-	if (!head_add(head, SPAN("Host"), (struct span){text->p, host_len}))
+	head_remove(head, "Host");
+	if (!head_add(head, SPAN("Host"), (struct span){text->p + scheme.n, strlen(authority)}))
 		return error_set(err, ERR_HEAD_SIZE, "the request has too many fields");
-	head->target = span_from(buf_span(text), at);
+	head->target = buf_span(text);
 	return true;
 }
 
@@ -134,9 +124,12 @@ static void on_cancel(void *owner, void *opening)
 static bool on_response(void *owner, struct exchange *x, struct head *head, struct error *err)
 {
 	struct host *h = owner;
-	if (head->status == 101 && !exchange_info(x)->request->upgrade)
+	struct exchange_info *info = exchange_info(x);
+	if (head->status == 101 && !info->request->upgrade)
 		return error_set(err, ERR_UPGRADE, "protocols were switched without being asked to");
 	hop_clean(head, &h->via);
+	if (info->trace && head->status >= 200)
+		trace_tell_host(info->trace, head, monotonic_us() - info->started_us);
 	return true;
 }
 

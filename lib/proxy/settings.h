@@ -59,6 +59,7 @@ struct settings {
 	} tls;
 
 	bool allow_plain_http; /* http:// targets */
+	bool trace;	       /* requests may ask for the times of their stages: trace.h */
 
 	struct {
 		const char *file; /* "": none */
@@ -114,9 +115,13 @@ struct settings {
 	} logging;
 
 	struct {
-		struct text_list test_endpoints; /* URLs */
+		const char *proxy;
+		struct text_list test_endpoints, refused_endpoints, denied_endpoints; /* URLs */
 		uint64_t request_timeout;
 		uint32_t concurrent_requests;
+		bool local;
+		struct text_list report;
+		const char *serve_origin, *origin_ca;
 	} demo;
 
 	/* ---- what follows from the above ---- */

@@ -112,11 +112,16 @@ static const struct opt rows[] = {
 	ACTION("print-config", .choices = print_styles,
 	       .help = "Prints the configuration in effect with the source of each value, or as plain JSON, and exits"),
 	ACTION("check-config", .help = "Checks the configuration, prints what is remarkable about it, and exits"),
+	{.path = "health", .type = OPT_ACTION, .commands = H,
+	 .help = "Asks the host that runs with these settings how it is, and exits: 0 well, 1 not"},
 	ACTION("version", .letter = 'V', .help = "Prints the version and exits"),
 	ACTION("help", .letter = 'h', .help = "Prints this and exits"),
 
 	BOOL("allow_plain_http", allow_plain_http, "false", .commands = E,
 	     .help = "Lets http:// targets through, which the host can read and alter"),
+
+	BOOL("trace", trace, "false", .commands = H | E,
+	     .help = "Answers requests that ask with X-Nitroproxy-Trace: 1 with times by stage and the facts of TLS"),
 
 	UINT("enclave.cid", enclave.cid, "16", 0, UINT32_MAX - 1, .commands = H, .env = "ENCLAVE_CID",
 	     .help = "The enclave's CID as the host sees it: what nitro-cli run-enclave was given, from 4 on"),
@@ -168,7 +173,7 @@ static const struct opt rows[] = {
 	     "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
 	     .shown = "all, as listed", .choices = cipher_suites, .commands = E, .arg = "NAMES",
 	     .help = "Cipher suites in order of preference, by their IANA names"),
-	LIST("tls.ca_file", tls.ca_file, "", .shown = "the system's bundle", .commands = E, .flag = "ca-file",
+	LIST("tls.ca_file", tls.ca_file, "", .shown = "the system's bundle", .commands = E | D, .flag = "ca-file",
 	     .arg = "PATH", .help = "Roots that services are verified against: PEM files or directories of them"),
 
 	TEXT("policy.file", policy.file, "", .commands = E, .arg = "FILE",
@@ -251,12 +256,30 @@ static const struct opt rows[] = {
 	UINT("logging.backup_count", logging.backup_count, "5", 0, 1000, .commands = ALL,
 	     .help = "Older log files that are kept, FILE.1 being the latest"),
 
-	LIST("demo.test_endpoints", demo.test_endpoints, "", .check = check_url, .commands = D,
-	     .flag = "endpoint", .arg = "URL", .help = "Services that the demo's checks use"),
+	TEXT("demo.proxy", demo.proxy, "http://127.0.0.1:8080", .commands = D, .flag = "proxy", .arg = "URL",
+	     .help = "The proxy that is checked: http://HOST:PORT, or an address such as unix:PATH"),
+	LIST("demo.test_endpoints", demo.test_endpoints,
+	     "https://httpbin.org, https://jsonplaceholder.typicode.com/posts/1, https://api.github.com/users/octocat",
+	     .check = check_url, .commands = D, .flag = "endpoint", .arg = "URL",
+	     .help = "Services that the checks use: one that echoes requests as httpbin does, without a path, and looked-up JSON objects"),
+	LIST("demo.refused_endpoints", demo.refused_endpoints,
+	     "https://wrong.host.badssl.com, https://self-signed.badssl.com", .check = check_url, .commands = D,
+	     .flag = "refused-endpoint", .arg = "URL", .help = "Services whose certificates have to be refused"),
+	LIST("demo.denied_endpoints", demo.denied_endpoints, "https://169.254.169.254", .check = check_url,
+	     .commands = D, .flag = "denied-endpoint", .arg = "URL",
+	     .help = "Targets that the policy, or the tunnel's address rules, have to refuse"),
 	TIME("demo.request_timeout", demo.request_timeout, "30s", 1 * MS, 1 * HOUR, .commands = D,
 	     .help = "For each request of the demo"),
 	UINT("demo.concurrent_requests", demo.concurrent_requests, "10", 1, 10000, .commands = D,
 	     .help = "Requests at a time in the demo's check of concurrency"),
+	BOOL("demo.local", demo.local, "false", .commands = D, .flag = "local",
+	     .help = "Starts tunnel, enclave, host and services itself, checks them without any network, and ends them"),
+	LIST("demo.report", demo.report, "", .commands = D, .flag = "report", .arg = "FILE",
+	     .help = "Writes a report: .txt, .json, .html, or .xml for JUnit; may be repeated"),
+	TEXT("demo.serve_origin", demo.serve_origin, "", .commands = D, .flag = "serve-origin", .arg = "ADDR",
+	     .help = "Only serves what the checks ask for, over TLS, at this address, until it is told to end"),
+	TEXT("demo.origin_ca", demo.origin_ca, "", .commands = D, .flag = "origin-ca", .arg = "FILE",
+	     .help = "Where --serve-origin writes the certificate of its CA"),
 };
 /* clang-format on */
 

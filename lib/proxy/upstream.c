@@ -40,6 +40,8 @@ struct opening {
 	struct task done;
 	struct error err;
 	bool failed;
+	struct trace *trace; /* borrowed; NULL: nobody asked */
+	uint64_t dialled_us, answered_us; /* for it */
 	exchange_open_fn *fn;
 	void *arg;
 	upstream_ping_fn *ping_fn;
@@ -161,6 +163,16 @@ static void discard(struct opening *o)
 	free(o);
 }
 
+static void tell(const struct opening *o, struct conn *c)
+{
+	struct trace *t = o->trace;
+	t->tunnel_us = o->answered ? o->answered_us - o->dialled_us : 0;
+	t->tls_us = o->answered && !o->raw && o->target.https ? monotonic_us() - o->answered_us : 0;
+	t->secure = !o->raw && o->target.https;
+	if (t->secure)
+		tls_info(client_conn_stream(c->http), &t->tls);
+}
+
 static void finish(struct opening *o, struct conn *c, struct span status)
 {
 	exchange_open_fn *fn = o->fn;
@@ -172,6 +184,8 @@ static void finish(struct opening *o, struct conn *c, struct span status)
 		o->upstream->stats.failed++;
 	if (ping_fn)
 		ping_fn(arg, status, failed ? &err : NULL);
+	if (o->trace && c)
+		tell(o, c);
 	discard(o);
 	if (ping_fn)
 		return;
@@ -215,6 +229,7 @@ static void on_timeout(struct timer *t)
 static void connected(struct opening *o)
 {
 	o->answered = true;
+	o->answered_us = monotonic_us();
 	timer_start(o->upstream->loop, &o->timer, o->upstream->config.tls_ms, on_timeout);
 }
 
@@ -342,6 +357,7 @@ static struct opening *new_opening(struct upstream *u)
 static void dial(struct opening *o)
 {
 	struct upstream *u = o->upstream;
+	o->dialled_us = monotonic_us();
 	timer_start(u->loop, &o->timer, u->config.tunnel_ms, on_timeout);
 	o->dial = dial_start(u->loop, &u->config.tunnel, u->config.tunnel_ms, on_dialled, o);
 }
@@ -355,13 +371,14 @@ static struct conn *take_idle(struct target_entry *e)
 	return c;
 }
 
-void *upstream_open(struct upstream *u, const struct target *t, uint64_t id, bool fresh, exchange_open_fn *fn,
-		    void *arg)
+void *upstream_open(struct upstream *u, const struct target *t, uint64_t id, bool fresh, struct trace *trace,
+		    exchange_open_fn *fn, void *arg)
 {
 	struct opening *o = new_opening(u);
 	o->target = *t;
 	o->id = id;
 	o->raw = t->kind == TARGET_TUNNEL;
+	o->trace = trace;
 	o->fn = fn;
 	o->arg = arg;
 	struct target_entry *e = target_map_find(u->targets, t->host, t->port, t->https);

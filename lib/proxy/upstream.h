@@ -44,9 +44,10 @@ void upstream_free(struct upstream *u);
 /*
  * For exchange_role.open: a leg to t. fresh: not from the pool. Failures: ERR_LIMIT when the target has
  * all its connections; those of dialling, of the tunnel (hop tunnel or service), of TLS (hop service).
+ * trace: NULL, or where to tell about the connection; borrowed until the callback or upstream_cancel.
  */
-void *upstream_open(struct upstream *u, const struct target *t, uint64_t id, bool fresh, exchange_open_fn *fn,
-		    void *arg);
+void *upstream_open(struct upstream *u, const struct target *t, uint64_t id, bool fresh, struct trace *trace,
+		    exchange_open_fn *fn, void *arg);
 void upstream_cancel(struct upstream *u, void *opening);
 
 /* Asks the tunnel how it is. One callback; err NULL and its JSON, or why it is not reached. */
