@@ -13,8 +13,9 @@
 #include "tls/server_name.h"
 #include "tls/tls_error.h"
 
-#define MAX_HOSTS   16
-#define CA_NAME_MAX 80
+#define MAX_HOSTS	16
+#define CA_NAME_MAX	80
+#define COMMON_NAME_MAX (3 + 64) /* with its "CN=" (RFC 5280 appendix A.1) */
 
 struct cert_ca {
 	char name[CA_NAME_MAX]; /* "CN=.." */
@@ -146,8 +147,12 @@ static int issue(struct cert_ca *ca, mbedtls_pk_context *key, const char *const 
 {
 	mbedtls_x509write_cert w;
 	mbedtls_x509write_crt_init(&w);
+	/* For people only: what counts are the alternative names. */
+	char subject[CA_NAME_MAX];
+	int n = snprintf(subject, sizeof subject, "CN=%s", hosts[0]);
 	int rc = make_key(key);
-	rc = rc ? rc : set_common(&w, ca, "CN=server", key, false, now, days);
+	rc = rc ? rc
+		: set_common(&w, ca, n <= COMMON_NAME_MAX ? subject : "CN=server", key, false, now, days);
 	rc = rc ? rc : set_server(&w, hosts);
 	rc = rc ? rc : write_pem(&w, chain);
 	rc = rc ? rc : mbedtls_pk_write_key_pem(key, (unsigned char *)key_text, CERT_PEM_MAX);

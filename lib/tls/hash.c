@@ -5,9 +5,11 @@
 #include <mbedtls/md.h>
 #include <mbedtls/pkcs5.h>
 #include <mbedtls/sha256.h>
+#include <stdlib.h>
 #include <sys/random.h>
 
 #include "base/check.h"
+#include "base/mem.h"
 
 static const unsigned char *bytes(struct span s)
 {
@@ -24,6 +26,34 @@ void hash_sha256(const struct span *v, size_t count, uint8_t out[HASH_SIZE])
 		CHECK(mbedtls_sha256_update(&ctx, bytes(v[i]), v[i].n) == 0);
 	CHECK(mbedtls_sha256_finish(&ctx, out) == 0);
 	mbedtls_sha256_free(&ctx);
+}
+
+struct hash_stream {
+	mbedtls_sha256_context ctx;
+};
+
+struct hash_stream *hash_stream_start(void)
+{
+	struct hash_stream *h = mem_zero(sizeof *h);
+
+	mbedtls_sha256_init(&h->ctx);
+	CHECK(mbedtls_sha256_starts(&h->ctx, 0) == 0);
+	return h;
+}
+
+void hash_stream_add(struct hash_stream *h, struct span s)
+{
+	CHECK(mbedtls_sha256_update(&h->ctx, bytes(s), s.n) == 0);
+}
+
+void hash_stream_end(struct hash_stream *h, uint8_t out[HASH_SIZE])
+{
+	if (!h)
+		return;
+	if (out)
+		CHECK(mbedtls_sha256_finish(&h->ctx, out) == 0);
+	mbedtls_sha256_free(&h->ctx);
+	free(h);
 }
 
 void hash_hmac(const uint8_t key[HASH_SIZE], const struct span *v, size_t count, uint8_t out[HASH_SIZE])
