@@ -91,9 +91,12 @@ static bool set_client(struct tls_conf *c, const struct tls_options *o, struct e
 {
 	if (!o->no_verify && !read_trust(c, o, err))
 		return false;
-#ifndef NP_ENCLAVE_BUILD
-	c->at = o->at;
+#ifdef NP_ENCLAVE_BUILD
+	if (o->at)
+		return error_set(err, ERR_CONFIG,
+				 "a time to verify certificates at cannot be set in an enclave build");
 #endif
+	c->at = o->at;
 	set_identity(c, o);
 	mbedtls_ssl_conf_session_tickets(&c->ssl, MBEDTLS_SSL_SESSION_TICKETS_ENABLED);
 	/* Without it mbedTLS drops the tickets of TLS 1.3. */

@@ -30,7 +30,7 @@ struct tls_options {
 	const char *const *ca_files; /* NULL-terminated; NULL: none */
 	const char *ca_directory;    /* NULL: none */
 	bool no_verify;		     /* take any certificate: whoever sets it has to be loud about it */
-	int64_t at;		     /* judge certificates as of then; 0: now. Not in an enclave build */
+	int64_t at;		     /* judge certificates as of then; 0: now. An error in an enclave build */
 
 	/* server */
 	struct span chain_pem, key_pem;

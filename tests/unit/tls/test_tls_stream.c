@@ -237,7 +237,7 @@ static void right_address(void **state)
 	tls_info(p.client.s, &info);
 	assert_string_equal(info.protocol, "TLSv1.3");
 	assert_string_equal(info.cipher, "TLS1-3-AES-128-GCM-SHA256");
-	assert_string_equal(info.subject, "CN=server");
+	assert_string_equal(info.subject, "CN=" PAIR_HOST);
 	assert_true(info.has_certificate && !info.resumed);
 	tls_pair_free(&p);
 }
@@ -254,6 +254,9 @@ static void unknown_root(void **state)
 static void expired(void **state)
 {
 	(void)state;
+#ifdef NP_ENCLAVE_BUILD
+	skip(); /* there the time is the clock's */
+#endif
 	struct tls_world later;
 	struct tls_options o = {.at = time(NULL) + 8 * 86400};
 	const char *files[] = {world.ca_path, NULL};
