@@ -140,10 +140,10 @@ class Connection:
 
 
 class Origin:
-    """context None: plain TCP."""
+    """context None: plain TCP. greeting: what is sent before anything has come, as no HTTP service would."""
 
-    def __init__(self, context, host="localhost"):
-        self.context, self.host = context, host
+    def __init__(self, context, host="localhost", greeting=b""):
+        self.context, self.host, self.greeting = context, host, greeting
         self.requests = []
         self.connections = 0
         self.handshakes = 0
@@ -214,6 +214,7 @@ class Origin:
             if self.context:
                 connection.socket = self.context.wrap_socket(sock, server_side=True)
             self.handshakes += 1
+            connection.send(self.greeting)
             while connection.open:
                 self._one(connection)
         except (EOFError, OSError, ValueError):
