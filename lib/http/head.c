@@ -38,18 +38,16 @@ bool head_add(struct head *h, struct span name, struct span value)
 	return true;
 }
 
-const struct field *head_find(const struct head *h, const char *name)
+const struct field *head_find_span(const struct head *h, struct span want)
 {
-	struct span want = span_of(name);
 	for (size_t i = 0; i < h->count; i++)
 		if (span_is_nocase(h->fields[i].name, want))
 			return &h->fields[i];
 	return NULL;
 }
 
-size_t head_count(const struct head *h, const char *name)
+size_t head_count_span(const struct head *h, struct span want)
 {
-	struct span want = span_of(name);
 	size_t n = 0;
 	for (size_t i = 0; i < h->count; i++)
 		n += span_is_nocase(h->fields[i].name, want);
@@ -68,11 +66,6 @@ size_t head_remove(struct head *h, const char *name)
 	return removed;
 }
 
-bool head_method_is(const struct head *h, const char *method)
-{
-	return span_is(h->method, span_of(method));
-}
-
 bool head_method_idempotent(const struct head *h)
 {
 	static const char *const idempotent[] = {"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"};
@@ -87,9 +80,8 @@ bool head_status_bodyless(int status)
 	return (status >= 100 && status < 200) || status == 204 || status == 304;
 }
 
-bool head_list_next(const struct head *h, const char *name, struct head_list *it, struct span *element)
+bool head_list_next_span(const struct head *h, struct span want, struct head_list *it, struct span *element)
 {
-	struct span want = span_of(name);
 	for (;;) {
 		while (span_cut(&it->rest, ',', element)) {
 			*element = span_trim(*element);
@@ -104,12 +96,12 @@ bool head_list_next(const struct head *h, const char *name, struct head_list *it
 	}
 }
 
-bool head_list_has(const struct head *h, const char *name, const char *token)
+bool head_list_has_span(const struct head *h, struct span name, struct span token)
 {
 	struct head_list it = {0};
 	struct span element;
-	while (head_list_next(h, name, &it, &element))
-		if (span_is_nocase(element, span_of(token)))
+	while (head_list_next_span(h, name, &it, &element))
+		if (span_is_nocase(element, token))
 			return true;
 	return false;
 }

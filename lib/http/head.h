@@ -51,13 +51,12 @@ void head_init_response(struct head *h, int status, struct span reason);
 /* False when there are HEAD_MAX_FIELDS already. */
 bool head_add(struct head *h, struct span name, struct span value);
 /* Names are compared without regard to case. The first one of that name; NULL when there is none. */
-const struct field *head_find(const struct head *h, const char *name);
-size_t head_count(const struct head *h, const char *name);
+const struct field *head_find_span(const struct head *h, struct span name);
+size_t head_count_span(const struct head *h, struct span name);
 /* Takes out every field of that name; says how many there were. */
 size_t head_remove(struct head *h, const char *name);
-bool head_method_is(const struct head *h, const char *method); /* case-sensitive, as methods are */
-bool head_method_idempotent(const struct head *h);	       /* RFC 9110 section 9.2.2 */
-bool head_status_bodyless(int status);			       /* 1xx, 204, 304 */
+bool head_method_idempotent(const struct head *h); /* RFC 9110 section 9.2.2 */
+bool head_status_bodyless(int status);		   /* 1xx, 204, 304 */
 /*
  * Walks the elements of a list field over all its lines (RFC 9110 section 5.6.1): start with
  * *it zeroed. Elements are trimmed, empty ones left out; commas in quotes are not understood,
@@ -67,7 +66,31 @@ struct head_list {
 	size_t at;	  /* line */
 	struct span rest; /* of that line */
 };
-bool head_list_next(const struct head *h, const char *name, struct head_list *it, struct span *element);
-bool head_list_has(const struct head *h, const char *name, const char *token); /* case-insensitive */
+bool head_list_next_span(const struct head *h, struct span name, struct head_list *it, struct span *element);
+bool head_list_has_span(const struct head *h, struct span name, struct span token); /* case-insensitive */
+
+/* The same by C texts: inline, so that the length of a literal is known where it stands. */
+static inline const struct field *head_find(const struct head *h, const char *name)
+{
+	return head_find_span(h, span_of(name));
+}
+static inline size_t head_count(const struct head *h, const char *name)
+{
+	return head_count_span(h, span_of(name));
+}
+static inline bool head_method_is(const struct head *h,
+				  const char *method) /* case-sensitive, as methods are */
+{
+	return span_is(h->method, span_of(method));
+}
+static inline bool head_list_next(const struct head *h, const char *name, struct head_list *it,
+				  struct span *element)
+{
+	return head_list_next_span(h, span_of(name), it, element);
+}
+static inline bool head_list_has(const struct head *h, const char *name, const char *token)
+{
+	return head_list_has_span(h, span_of(name), span_of(token));
+}
 
 #endif

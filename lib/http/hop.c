@@ -6,7 +6,10 @@
 #include "base/check.h"
 
 /* Never passed on, named in Connection or not. */
-#define NAME(text) {text, sizeof(text) - 1}
+#define NAME(text)                                                                                           \
+	{                                                                                                    \
+		text, sizeof(text) - 1                                                                       \
+	}
 static const struct span hop_by_hop[] = {
 	NAME("Connection"),
 	NAME("Keep-Alive"),
@@ -81,7 +84,8 @@ static bool named_in_connection(const struct head *h, struct span name)
 static bool is_dropped(const struct head *h, struct span name, bool names_some)
 {
 	return is_one_of(name, hop_by_hop, countof(hop_by_hop)) ||
-	       (names_some && named_in_connection(h, name) && !is_one_of(name, end_to_end, countof(end_to_end)));
+	       (names_some && named_in_connection(h, name) &&
+		!is_one_of(name, end_to_end, countof(end_to_end)));
 }
 
 /* In two passes, for the Connection fields must stand until the last name has been looked up in them. */

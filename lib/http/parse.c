@@ -12,20 +12,21 @@ static const bool token_chars[256] = {
 
 bool parse_is_token(struct span s)
 {
+	bool good = s.n > 0;
 	for (size_t i = 0; i < s.n; i++)
-		if (!token_chars[(unsigned char)s.p[i]])
-			return false;
-	return s.n > 0;
+		good &= token_chars[(unsigned char)s.p[i]];
+	return good;
 }
 
 bool parse_is_value(struct span s)
 {
+	unsigned bad = 0; /* without a branch a byte: compilers make vectors of this */
 	for (size_t i = 0; i < s.n; i++) {
 		unsigned char c = (unsigned char)s.p[i];
-		if ((c < ' ' && c != '\t') || c == 0x7f)
-			return false;
+		bad |= (unsigned)(c < ' ') & (unsigned)(c != '\t');
+		bad |= c == 0x7f;
 	}
-	return true;
+	return !bad;
 }
 
 /* Cuts the start line, without its CRLF, off bytes. */

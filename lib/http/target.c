@@ -44,12 +44,26 @@ static bool read_authority(struct span authority, char host[HOSTNAME_MAX], enum 
 	return hostname_canonical(name, host, type, err);
 }
 
+/* By hand, for every request passes here, some of them twice. */
 void target_authority(const struct target *t, char out[TARGET_AUTHORITY_MAX])
 {
 	bool v6 = t->type == HOSTNAME_IPV6;
-	int n = snprintf(out, TARGET_AUTHORITY_MAX, "%s%s%s", v6 ? "[" : "", t->host, v6 ? "]" : "");
-	if (t->kind == TARGET_TUNNEL || t->port != (t->https ? 443 : 80))
-		snprintf(out + n, TARGET_AUTHORITY_MAX - (size_t)n, ":%u", (unsigned)t->port);
+	size_t n = strlen(t->host);
+	if (v6)
+		*out++ = '[';
+	memcpy(out, t->host, n);
+	out += n;
+	if (v6)
+		*out++ = ']';
+	if (t->kind == TARGET_TUNNEL || t->port != (t->https ? 443 : 80)) {
+		*out++ = ':';
+		for (unsigned unit = 10000, seen = 0; unit; unit /= 10) {
+			seen |= t->port / unit;
+			if (seen)
+				*out++ = (char)('0' + t->port / unit % 10);
+		}
+	}
+	*out = '\0';
 }
 
 /* ---- URLs ---- */

@@ -202,8 +202,8 @@ static void render_metrics(struct host *h, struct buf *out)
 	metrics_line(out, "host", "gauge", "enclave_idle", "Of these, idle in the pool.", pool->idle);
 	metrics_line(out, "host", "counter", "enclave_opened_total", "Connections to the enclave opened.",
 		     pool->opened);
-	metrics_line(out, "host", "counter", "enclave_failed_total", "Times the enclave could not be reached.",
-		     pool->failed);
+	metrics_line(out, "host", "counter", "enclave_failed_total",
+		     "Times the enclave could not be reached.", pool->failed);
 	metrics_line(out, "host", "gauge", "uptime_seconds", "Since the start.",
 		     (monotonic_us() - h->started_us) / 1000000);
 	metrics_line(out, "host", "counter", "log_dropped_total", "Log lines lost.", log_dropped());
@@ -257,9 +257,15 @@ struct host *host_new(struct loop *l, const struct settings *s, struct error *er
 	return NULL;
 }
 
-void host_accept(void *arg, struct stream *s) { front_accept(((struct host *)arg)->front, s); }
+void host_accept(void *arg, struct stream *s)
+{
+	front_accept(((struct host *)arg)->front, s);
+}
 
-void host_add(struct host *h, struct listener *li) { front_add(h->front, li); }
+void host_add(struct host *h, struct listener *li)
+{
+	front_add(h->front, li);
+}
 
 void host_drain(struct host *h, void (*drained)(void *arg), void *arg)
 {
