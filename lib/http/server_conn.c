@@ -253,7 +253,8 @@ static void server_send(struct leg *leg, const struct part *part, leg_send_fn *f
 	struct part rest = *part;
 	bool interim = h->status < 200 && h->status != 101;
 	if (interim && c->minor_zero) { /* an HTTP/1.0 client knows no 1xx (RFC 9110 section 15.2) */
-		stream_write(c->stream, NULL, 0, fn, arg);
+		struct span nothing = {"", 0};
+		stream_write(c->stream, &nothing, 1, fn, arg);
 		return;
 	}
 	size_t count = h->count;
