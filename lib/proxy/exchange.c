@@ -7,7 +7,8 @@
 #include "http/reply.h"
 #include "proxy/backoff.h"
 
-#define TEXT_MAX 65536
+#define TEXT_MAX    65536
+#define INTERIM_MAX 100 /* 1xx responses to one request; each gives the service its time anew */
 
 /* One direction: a part is either being read or being sent, never both. */
 struct pump {
@@ -39,6 +40,7 @@ struct exchange {
 	bool more_sent;           /* the first part is not all that was sent */
 	bool answered;            /* a final head was passed on to the client */
 	bool begun;               /* any head was: a 1xx too */
+	unsigned interim;         /* 1xx responses so far */
 	bool raw;                 /* behind a 101 or a CONNECT's 2xx */
 	unsigned open_failures;
 	bool repeated;            /* on a fresh connection, since the pooled one was stale */
@@ -313,6 +315,11 @@ static bool response_head(struct exchange *x, struct head *h)
 		return false;
 	}
 	x->begun = true;
+	if (interim && ++x->interim > INTERIM_MAX) {
+		error_set(&err, ERR_BAD_RESPONSE, "more than %d interim responses", INTERIM_MAX);
+		broken(x, &err, x->role->next);
+		return false;
+	}
 	if (interim)
 		return true;
 	x->answered = true;
