@@ -147,15 +147,21 @@ void loop_stop(struct loop *l)
 	uv_stop(&l->uv);
 }
 
-static void on_step_over(struct timer *t) { (void)t; }
+struct step {
+	struct loop *loop;
+	struct timer limit;
+};
+
+/* libuv looks at timers before it polls: one that is due already must not leave the poll without an end. */
+static void on_step_over(struct timer *t) { uv_stop(&container_of(t, struct step, limit)->loop->uv); }
 
 bool loop_step(struct loop *l, int wait_ms)
 {
-	struct timer limit = {0};
+	struct step step = {.loop = l};
 	if (wait_ms > 0)
-		timer_start(l, &limit, (uint64_t)wait_ms, on_step_over);
+		timer_start(l, &step.limit, (uint64_t)wait_ms, on_step_over);
 	int more = uv_run(&l->uv, wait_ms > 0 ? UV_RUN_ONCE : UV_RUN_NOWAIT);
-	timer_stop(l, &limit);
+	timer_stop(l, &step.limit);
 	return more || !list_empty(&l->tasks);
 }
 
