@@ -10,13 +10,17 @@
 #define TEXT_MAX    65536
 #define INTERIM_MAX 100 /* 1xx responses to one request; each gives the service its time anew */
 
-/* One direction: a part is either being read or being sent, never both. */
+/*
+ * One direction: a part is either being read or being sent, never both. But when a request is repeated, the
+ * read behind its first part goes on meanwhile; what that brings is held until the first part has gone.
+ */
 struct pump {
 	struct exchange *x;
 	struct leg *from, *to;
 	struct part part;
 	struct block *data; /* owned; part.data */
 	bool reading, sending;
+	bool held; /* part has been read and waits */
 	bool done; /* the end was sent */
 };
 
@@ -35,20 +39,21 @@ struct exchange {
 	enum state state;
 	struct leg *in, *out;
 	struct pump up, down;
-	struct part first;        /* of the request: kept until it cannot be needed again */
-	struct block *first_data; /* owned */
-	bool more_sent;           /* the first part is not all that was sent */
-	bool answered;            /* a final head was passed on to the client */
-	bool begun;               /* any head was: a 1xx too */
-	unsigned interim;         /* 1xx responses so far */
-	bool raw;                 /* behind a 101 or a CONNECT's 2xx */
+	struct part first;	  /* of the request: kept until it cannot be needed again */
+	struct block *first_data; /* owned; lent while the first part is being sent */
+	bool first_sending;
+	bool more_sent;	  /* the first part is not all that was sent */
+	bool answered;	  /* a final head was passed on to the client */
+	bool begun;	  /* any head was: a 1xx too */
+	unsigned interim; /* 1xx responses so far */
+	bool raw;	  /* behind a 101 or a CONNECT's 2xx */
 	unsigned open_failures;
-	bool repeated;            /* on a fresh connection, since the pooled one was stale */
+	bool repeated; /* on a fresh connection, since the pooled one was stale */
 	void *opening;
 	struct timer timer; /* of the stage; or until the next attempt */
 	struct buf text;
 	struct own_reply *reply; /* owned: our own answer while it is being sent */
-	struct list running;     /* in role->running */
+	struct list running;	 /* in role->running */
 };
 
 uint64_t monotonic_us(void)
@@ -58,9 +63,15 @@ uint64_t monotonic_us(void)
 	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
-struct exchange_info *exchange_info(struct exchange *x) { return &x->info; }
+struct exchange_info *exchange_info(struct exchange *x)
+{
+	return &x->info;
+}
 
-struct buf *exchange_text(struct exchange *x) { return &x->text; }
+struct buf *exchange_text(struct exchange *x)
+{
+	return &x->text;
+}
 
 static void on_part(void *arg, struct part *part, const struct error *err);
 static void on_stall(struct timer *t);
@@ -85,8 +96,7 @@ static void release(struct exchange *x)
 	list_remove(&x->running);
 	target_free(&x->info.target);
 	free(x->info.trace);
-	if (x->up.data != x->first_data)
-		block_put(x->up.data);
+	block_put(x->up.data);
 	block_put(x->down.data);
 	drop_first(x);
 	buf_free(&x->text);
@@ -109,15 +119,15 @@ static void finish(struct exchange *x, const struct error *why)
 	close_out(x, why);
 	x->role->on_done(x->role->owner, x);
 	x->info.request = NULL;
+	leg_close(in, why); /* what is lent to it comes back */
 	release(x);
-	leg_close(in, why);
 }
 
 void exchange_abandon_all(struct exchange_role *role)
 {
 	struct error gone;
 	error_set_hop(&gone, ERR_CANCELLED, role->self, "the proxy is stopping");
-	LIST_EACH(it, &role->running) {
+	LIST_EACH (it, &role->running) {
 		struct exchange *x = container_of(it, struct exchange, running);
 		x->info.failed = true;
 		x->info.err = gone;
@@ -203,18 +213,19 @@ static void broken(struct exchange *x, const struct error *why, enum hop hop)
 	if (x->opening)
 		x->role->cancel(x->role->owner, x->opening);
 	x->opening = NULL;
-	bool client_gone = hop == HOP_CLIENT && err.kind != ERR_CLIENT_TIMEOUT && err.kind != ERR_BAD_REQUEST &&
-			   err.kind != ERR_BODY_SIZE;
-	bool stale = hop != HOP_CLIENT && (err.kind == ERR_RESET || err.kind == ERR_IO || err.kind == ERR_TRUNCATED);
+	bool client_gone = hop == HOP_CLIENT && err.kind != ERR_CLIENT_TIMEOUT &&
+			   err.kind != ERR_BAD_REQUEST && err.kind != ERR_BODY_SIZE;
+	bool stale = hop != HOP_CLIENT &&
+		     (err.kind == ERR_RESET || err.kind == ERR_IO || err.kind == ERR_TRUNCATED);
 	if (stale && may_repeat(x)) {
 		x->repeated = true;
 		close_out(x, &err);
-		x->up.reading = x->up.sending = x->down.reading = x->down.sending = false;
-		x->up.data = x->down.data = NULL;
+		x->first_sending = x->up.sending = x->up.done = false; /* the read from the client goes on */
 		open_leg(x, true);
 		return;
 	}
 	close_out(x, &err);
+	drop_first(x);
 	x->info.failed = true;
 	x->info.err = err;
 	if (x->answered || client_gone || x->down.sending)
@@ -258,10 +269,10 @@ static void on_stall(struct timer *t)
 /* Something has moved: the stage that now begins, or goes on, has its whole time. */
 static void progress(struct exchange *x)
 {
-	uint64_t ms = x->raw           ? x->role->ms.tunnel_idle
-		      : x->answered    ? x->role->ms.response_stall
-		      : x->up.done     ? x->role->ms.response_header
-				       : x->role->ms.body_stall;
+	uint64_t ms = x->raw	    ? x->role->ms.tunnel_idle
+		      : x->answered ? x->role->ms.response_stall
+		      : x->up.done  ? x->role->ms.response_header
+				    : x->role->ms.body_stall;
 	timer_start(x->loop, &x->timer, ms, on_stall);
 }
 
@@ -273,18 +284,39 @@ static void read_on(struct pump *p)
 	leg_read(p->from, on_part, p);
 }
 
-static bool all_done(const struct exchange *x) { return x->down.done && (x->up.done || !x->raw); }
+static bool all_done(const struct exchange *x)
+{
+	return x->down.done && (x->up.done || !x->raw);
+}
+
+/*
+ * The other side takes no more of the request. It may have answered before it stopped (a 413, say), and the
+ * answer be there already: what the read brings decides.
+ */
+static void upload_failed(struct exchange *x, const struct error *err)
+{
+	bool gone = err->kind == ERR_RESET || err->kind == ERR_IO;
+	if (!gone || x->raw) {
+		broken(x, err, x->role->next);
+		return;
+	}
+	x->up.done = true;
+	progress(x);
+}
 
 static void on_sent(void *arg, const struct error *err)
 {
 	struct pump *p = arg;
 	struct exchange *x = p->x;
 	p->sending = false;
-	if (p->data != x->first_data)
-		block_put(p->data);
+	block_put(p->data);
 	p->data = NULL;
+	if (err && p == &x->up) {
+		upload_failed(x, err);
+		return;
+	}
 	if (err) {
-		broken(x, err, p == &x->up ? x->role->next : HOP_CLIENT);
+		broken(x, err, HOP_CLIENT);
 		return;
 	}
 	if (p->part.end)
@@ -303,6 +335,41 @@ static void send_on(struct pump *p)
 {
 	p->sending = true;
 	leg_send(p->to, &p->part, on_sent, p);
+}
+
+static void send_up(struct exchange *x)
+{
+	x->more_sent = true;
+	drop_first(x);
+	x->info.bytes_up += x->up.data ? x->up.data->len : 0;
+	send_on(&x->up);
+}
+
+static void on_first_sent(void *arg, const struct error *err)
+{
+	struct exchange *x = arg;
+	struct pump *p = &x->up;
+	p->sending = x->first_sending = false;
+	if (!may_repeat(x))
+		drop_first(x);
+	if (err) {
+		upload_failed(x, err);
+		return;
+	}
+	p->done = x->first.end && !x->raw;
+	progress(x);
+	if (p->held) {
+		p->held = false;
+		send_up(x);
+	} else if (!p->reading) {
+		read_on(p);
+	}
+}
+
+static void send_first(struct exchange *x)
+{
+	x->up.sending = x->first_sending = true;
+	leg_send(x->up.to, &x->first, on_first_sent, x);
 }
 
 /* False: the response cannot be passed on, and the exchange is broken. */
@@ -338,7 +405,7 @@ static void on_part(void *arg, struct part *part, const struct error *err)
 	struct exchange *x = p->x;
 	bool up = p == &x->up;
 	p->reading = false;
-	if (x->state != FORWARDING) { /* our own answer is on its way: the client is heard no more */
+	if (x->state == REPLYING) { /* our own answer is on its way: the client is heard no more */
 		block_put(part ? part->data : NULL);
 		return;
 	}
@@ -349,22 +416,29 @@ static void on_part(void *arg, struct part *part, const struct error *err)
 	p->part = *part;
 	p->data = part->data;
 	if (up) {
-		x->more_sent = true;
-		x->info.bytes_up += p->data ? p->data->len : 0;
-	} else {
-		x->info.bytes_down += p->data ? p->data->len : 0;
-		if (part->head && !response_head(x, part->head))
+		p->held = x->state != FORWARDING || p->sending;
+		if (p->held)
 			return;
-		if (x->answered)
-			drop_first(x);
+		progress(x);
+		send_up(x);
+		return;
 	}
+	x->info.bytes_down += p->data ? p->data->len : 0;
+	if (part->head && !response_head(x, part->head))
+		return;
+	if (x->answered && !x->first_sending)
+		drop_first(x);
 	progress(x);
 	send_on(p);
 }
 
 /* ---- opening ---- */
 
-static void on_wait_over(struct timer *t) { open_leg(container_of(t, struct exchange, timer), false); }
+static void on_wait_over(struct timer *t)
+{
+	struct exchange *x = container_of(t, struct exchange, timer);
+	open_leg(x, x->repeated);
+}
 
 static void open_failed(struct exchange *x, const struct error *err)
 {
@@ -395,10 +469,10 @@ static void on_open(void *arg, struct leg *leg, bool reused, const struct error 
 	x->info.reused = reused;
 	if (!x->info.opened_us)
 		x->info.opened_us = monotonic_us();
-	x->up = (struct pump){.x = x, .from = x->in, .to = leg, .part = x->first, .data = x->first_data};
+	x->up.to = leg;
 	x->down = (struct pump){.x = x, .from = leg, .to = x->in};
 	progress(x);
-	send_on(&x->up);
+	send_first(x);
 	read_on(&x->down);
 }
 
@@ -409,7 +483,10 @@ static void open_leg(struct exchange *x, bool fresh)
 	x->opening = x->role->open(x->role->owner, x, fresh, on_open, x);
 }
 
-void exchange_forward(struct exchange *x) { open_leg(x, false); }
+void exchange_forward(struct exchange *x)
+{
+	open_leg(x, false);
+}
 
 /* ---- life ---- */
 
@@ -429,7 +506,7 @@ struct exchange *exchange_new(struct loop *l, struct exchange_role *role, uint64
 	x->in = leg;
 	x->first = *part;
 	x->first_data = part->data;
-	x->up.x = x->down.x = x;
+	x->up = (struct pump){.x = x, .from = leg};
 	x->info.id = id;
 	x->info.request = part->head;
 	x->info.bytes_up = part->data ? part->data->len : 0;
