@@ -23,7 +23,10 @@ struct client_conn {
 	void *send_arg;
 };
 
-static struct client_conn *of(struct leg *leg) { return container_of(leg, struct client_conn, leg); }
+static struct client_conn *of(struct leg *leg)
+{
+	return container_of(leg, struct client_conn, leg);
+}
 
 /* ---- while idle: the peer has nothing to say but goodbye ---- */
 
@@ -35,7 +38,10 @@ static void on_idle_read(void *arg, struct block *b, const struct error *err)
 	c->events.on_dead(c->events.owner, c);
 }
 
-static void watch_idle(struct client_conn *c) { stream_read(c->stream, on_idle_read, c); }
+static void watch_idle(struct client_conn *c)
+{
+	stream_read(c->stream, on_idle_read, c);
+}
 
 /* ---- an exchange ---- */
 
@@ -190,6 +196,17 @@ struct leg *client_conn_leg(struct client_conn *c)
 	return &c->leg;
 }
 
-bool client_conn_reused(const struct client_conn *c) { return c->exchanges > 1; }
+bool client_conn_stale(const struct client_conn *c)
+{
+	return stream_ready(c->stream);
+}
 
-struct stream *client_conn_stream(struct client_conn *c) { return c->stream; }
+bool client_conn_reused(const struct client_conn *c)
+{
+	return c->exchanges > 1;
+}
+
+struct stream *client_conn_stream(struct client_conn *c)
+{
+	return c->stream;
+}

@@ -37,6 +37,8 @@ void client_conn_free(struct client_conn *c);
 struct leg *client_conn_leg(struct client_conn *c);
 /* It has carried an exchange before: a failure without an answer may mean that it was stale. */
 bool client_conn_reused(const struct client_conn *c);
+/* An idle one: the peer has ended it or said something that nobody asked for, and on_dead is on its way. */
+bool client_conn_stale(const struct client_conn *c);
 struct stream *client_conn_stream(struct client_conn *c);
 
 #endif

@@ -10,13 +10,30 @@ void stream_init(struct stream *s, struct loop *l, const struct stream_ops *ops,
 	*s = (struct stream){.ops = ops, .loop = l, .name = mem_text(name)};
 }
 
-const char *stream_name(const struct stream *s) { return s->name; }
+const char *stream_name(const struct stream *s)
+{
+	return s->name;
+}
 
-struct loop *stream_loop(const struct stream *s) { return s->loop; }
+struct loop *stream_loop(const struct stream *s)
+{
+	return s->loop;
+}
 
-bool stream_reading(const struct stream *s) { return s->rd.fn != NULL; }
+bool stream_reading(const struct stream *s)
+{
+	return s->rd.fn != NULL;
+}
 
-bool stream_writing(const struct stream *s) { return s->wr.fn != NULL; }
+bool stream_writing(const struct stream *s)
+{
+	return s->wr.fn != NULL;
+}
+
+bool stream_ready(const struct stream *s)
+{
+	return s->rd.got || s->rd.err || s->rd.ended;
+}
 
 /* ---- reading ---- */
 

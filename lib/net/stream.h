@@ -55,6 +55,8 @@ const char *stream_name(const struct stream *s);
 struct loop *stream_loop(const struct stream *s);
 bool stream_reading(const struct stream *s); /* a read is pending */
 bool stream_writing(const struct stream *s); /* a write or shutdown is pending */
+/* Something has come that nobody has got yet: bytes, the end or an error. The next read is answered at once. */
+bool stream_ready(const struct stream *s);
 
 /*
  * Who is at the other end, as far as the kernel vouches for it: vsock CID, unix uid.

@@ -29,6 +29,8 @@ void channel_client_free(struct channel_client *c); /* not while a leg is out */
 /* The leg of the next exchange; the channel is idle. id goes with it, for logs. */
 struct leg *channel_client_leg(struct channel_client *c, uint64_t id);
 bool channel_client_reused(const struct channel_client *c);
+/* An idle one: the enclave has ended it or said something unasked, and on_dead is on its way. */
+bool channel_client_stale(const struct channel_client *c);
 
 /* status: the enclave's JSON, valid during the call; or err. Afterwards the channel is idle or dead. */
 typedef void channel_ping_fn(void *arg, struct span status, const struct error *err);

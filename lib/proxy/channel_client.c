@@ -19,7 +19,10 @@ struct channel_client {
 	void *read_arg;
 };
 
-static struct channel_client *of(struct leg *leg) { return container_of(leg, struct channel_client, leg); }
+static struct channel_client *of(struct leg *leg)
+{
+	return container_of(leg, struct channel_client, leg);
+}
 
 /* ---- while idle ---- */
 
@@ -76,7 +79,7 @@ static void channel_send(struct leg *leg, const struct part *part, leg_send_fn *
 	struct channel_client *c = of(leg);
 	const struct head *h = part->head;
 	if (h)
-		framed_read_next(&c->reader, head_method_is(h, "HEAD")      ? ASKED_HEAD
+		framed_read_next(&c->reader, head_method_is(h, "HEAD")	    ? ASKED_HEAD
 					     : head_method_is(h, "CONNECT") ? ASKED_CONNECT
 									    : ASKED_OTHER);
 	framed_write(&c->writer, part, c->id, fn, arg);
@@ -175,4 +178,12 @@ struct leg *channel_client_leg(struct channel_client *c, uint64_t id)
 	return &c->leg;
 }
 
-bool channel_client_reused(const struct channel_client *c) { return c->exchanges > 1; }
+bool channel_client_stale(const struct channel_client *c)
+{
+	return stream_ready(c->stream);
+}
+
+bool channel_client_reused(const struct channel_client *c)
+{
+	return c->exchanges > 1;
+}

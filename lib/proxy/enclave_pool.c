@@ -8,7 +8,8 @@
 struct pooled {
 	struct enclave_pool *pool;
 	struct channel_client *channel;
-	struct list idle; /* in pool->idle, the one used last first */
+	struct opening *taken; /* borrowed; it is about to be handed out to that one */
+	struct list idle;      /* in pool->idle, the one used last first */
 	struct timer timer;
 	uint64_t idle_since;
 };
@@ -18,7 +19,7 @@ struct opening {
 	struct list link; /* in pool->openings */
 	uint64_t id;
 	struct dial *dial;
-	struct pooled *conn; /* the leg comes from the pool, or was just made */
+	struct pooled *conn; /* from the pool, or just made; NULL again if it dies before it is handed out */
 	struct task done;
 	struct error err;
 	bool failed;
@@ -52,6 +53,8 @@ static void leave_idle(struct pooled *c)
 static void drop(struct pooled *c)
 {
 	leave_idle(c);
+	if (c->taken)
+		c->taken->conn = NULL;
 	timer_stop(c->pool->loop, &c->timer);
 	channel_client_free(c->channel);
 	c->pool->stats.open--;
@@ -108,8 +111,10 @@ static void discard(struct opening *o)
 		dial_cancel(o->dial);
 		o->pool->dialling--;
 	}
-	if (o->conn)
+	if (o->conn) {
+		o->conn->taken = NULL;
 		on_idle(o->conn, o->conn->channel);
+	}
 	free(o);
 }
 
@@ -126,11 +131,20 @@ static void cancel(struct opening *o)
 }
 
 static void start_ping(struct opening *o);
+static void dial_new(struct opening *o);
 
 static void on_done(struct task *t)
 {
 	struct opening *o = container_of(t, struct opening, done);
+	if (o->conn && channel_client_stale(o->conn->channel))
+		drop(o->conn);
 	struct pooled *c = o->conn;
+	if (!c && !o->failed) { /* it has died since it was taken */
+		dial_new(o);
+		return;
+	}
+	if (c)
+		c->taken = NULL;
 	if (o->failed) {
 		o->pool->stats.failed++;
 		o->pool->stats.last_error = o->err;
@@ -161,8 +175,24 @@ static void on_dialled(void *arg, struct stream *s, const struct error *err)
 		o->err.hop = HOP_ENCLAVE;
 	} else {
 		o->conn = new_conn(o->pool, s);
+		o->conn->taken = o;
 	}
 	on_done(&o->done);
+}
+
+static void dial_new(struct opening *o)
+{
+	struct enclave_pool *p = o->pool;
+	if (p->stats.open + p->dialling >= p->config.max && !list_empty(&p->idle))
+		drop(container_of(p->idle.prev, struct pooled, idle)); /* one that only waits makes room */
+	if (p->stats.open + p->dialling >= p->config.max) {
+		o->failed = !error_set_hop(&o->err, ERR_LIMIT, HOP_HOST,
+					   "all %u connections to the enclave are in use", p->config.max);
+		loop_post(p->loop, &o->done, on_done);
+		return;
+	}
+	p->dialling++;
+	o->dial = dial_start(p->loop, &p->config.enclave, p->config.connect_ms, on_dialled, o);
 }
 
 static struct opening *open_any(struct enclave_pool *p, bool fresh, void *arg)
@@ -173,15 +203,11 @@ static struct opening *open_any(struct enclave_pool *p, bool fresh, void *arg)
 	o->arg = arg;
 	if (!fresh && !list_empty(&p->idle)) {
 		o->conn = container_of(p->idle.next, struct pooled, idle);
+		o->conn->taken = o;
 		leave_idle(o->conn);
 		loop_post(p->loop, &o->done, on_done);
-	} else if (p->stats.open + p->dialling >= p->config.max) {
-		o->failed = !error_set_hop(&o->err, ERR_LIMIT, HOP_HOST,
-					   "all %u connections to the enclave are in use", p->config.max);
-		loop_post(p->loop, &o->done, on_done);
 	} else {
-		p->dialling++;
-		o->dial = dial_start(p->loop, &p->config.enclave, p->config.connect_ms, on_dialled, o);
+		dial_new(o);
 	}
 	return o;
 }
@@ -210,7 +236,10 @@ static void pinged(struct opening *o, struct span status, const struct error *er
 	discard(o);
 }
 
-static void on_pong(void *arg, struct span status, const struct error *err) { pinged(arg, status, err); }
+static void on_pong(void *arg, struct span status, const struct error *err)
+{
+	pinged(arg, status, err);
+}
 
 static void on_ping_timeout(struct timer *t)
 {
@@ -267,4 +296,7 @@ void enclave_pool_free(struct enclave_pool *p)
 	free(p);
 }
 
-const struct enclave_pool_stats *enclave_pool_stats(const struct enclave_pool *p) { return &p->stats; }
+const struct enclave_pool_stats *enclave_pool_stats(const struct enclave_pool *p)
+{
+	return &p->stats;
+}

@@ -15,9 +15,10 @@ struct conn {
 	struct upstream *upstream;
 	struct target_entry *entry; /* held */
 	struct client_conn *http;
-	struct list idle;     /* in entry->idle, the one used last first */
-	struct list idle_all; /* in upstream->idle */
-	struct timer timer;   /* of being idle */
+	struct opening *taken; /* borrowed; it is about to be handed out to that one */
+	struct list idle;      /* in entry->idle, the one used last first */
+	struct list idle_all;  /* in upstream->idle */
+	struct timer timer;    /* of being idle */
 	uint64_t idle_since;
 };
 
@@ -36,11 +37,11 @@ struct opening {
 	struct stream *stream; /* owned while the tunnel is asked, and for raw until it answers */
 	struct buf request;
 	struct tunnel_answer answer;
-	struct conn *pooled; /* the leg comes from the pool */
+	struct conn *pooled; /* taken from the pool; NULL again if it dies before it is handed out */
 	struct task done;
 	struct error err;
 	bool failed;
-	struct trace *trace; /* borrowed; NULL: nobody asked */
+	struct trace *trace;		  /* borrowed; NULL: nobody asked */
 	uint64_t dialled_us, answered_us; /* for it */
 	exchange_open_fn *fn;
 	void *arg;
@@ -73,6 +74,8 @@ static void drop_conn(struct conn *c)
 {
 	struct upstream *u = c->upstream;
 	leave_idle(c);
+	if (c->taken)
+		c->taken->pooled = NULL;
 	timer_stop(u->loop, &c->timer);
 	client_conn_free(c->http);
 	u->stats.open--;
@@ -103,7 +106,7 @@ static void on_idle(void *owner, struct client_conn *http)
 	struct conn *c = owner;
 	struct upstream *u = c->upstream;
 	(void)http;
-	if (c->entry->idle_count >= u->config.idle_per_target) {
+	if (c->entry->idle_count >= u->config.idle_per_target || !u->config.idle_total) {
 		drop_conn(c);
 		return;
 	}
@@ -126,8 +129,7 @@ static struct conn *new_conn(struct opening *o, struct stream *s)
 	c->entry = o->entry;
 	o->entry = NULL;
 	struct client_conn_events events = {.on_idle = on_idle, .on_dead = on_dead, .owner = c};
-	c->http = o->raw ? client_conn_new_raw(s, &events)
-			 : client_conn_new(s, &u->config.limits, &events);
+	c->http = o->raw ? client_conn_new_raw(s, &events) : client_conn_new(s, &u->config.limits, &events);
 	u->stats.open++;
 	u->stats.opened++;
 	return c;
@@ -154,8 +156,10 @@ static void discard(struct opening *o)
 	struct upstream *u = o->upstream;
 	stop(o);
 	list_remove(&o->link);
-	if (o->pooled)
+	if (o->pooled) {
+		o->pooled->taken = NULL;
 		on_idle(o->pooled, o->pooled->http);
+	}
 	if (o->entry)
 		target_map_release(u->targets, o->entry);
 	tunnel_answer_free(&o->answer);
@@ -202,11 +206,25 @@ static void fail(struct opening *o, const struct error *err, enum hop hop)
 	finish(o, NULL, (struct span){0});
 }
 
+static void dial_new(struct opening *o);
+
 static void on_done(struct task *t)
 {
 	struct opening *o = container_of(t, struct opening, done);
 	struct conn *c = o->pooled;
-	o->pooled = NULL;
+	if (c && client_conn_stale(c->http)) {
+		drop_conn(c);
+		c = NULL;
+	}
+	if (!c && !o->failed) { /* it has died since it was taken */
+		dial_new(o);
+		return;
+	}
+	if (c) {
+		o->upstream->stats.reused++;
+		c->taken = NULL;
+		o->pooled = NULL;
+	}
 	finish(o, c, (struct span){0});
 }
 
@@ -219,7 +237,8 @@ static void on_timeout(struct timer *t)
 		error_set_hop(&err, ERR_TLS_TIMEOUT, HOP_SERVICE, "no TLS handshake within %llu ms",
 			      (unsigned long long)u->config.tls_ms);
 	else
-		error_set_hop(&err, ERR_CONNECT_TIMEOUT, HOP_TUNNEL, "no answer from the tunnel within %llu ms",
+		error_set_hop(&err, ERR_CONNECT_TIMEOUT, HOP_TUNNEL,
+			      "no answer from the tunnel within %llu ms",
 			      (unsigned long long)u->config.tunnel_ms);
 	fail(o, &err, HOP_NONE);
 }
@@ -238,7 +257,8 @@ static enum tls_preface on_preface(void *arg, struct block *b, struct error *err
 {
 	struct opening *o = arg;
 	if (!b) {
-		error_set_hop(err, ERR_RESET, HOP_TUNNEL, "the tunnel closed the connection without an answer");
+		error_set_hop(err, ERR_RESET, HOP_TUNNEL,
+			      "the tunnel closed the connection without an answer");
 		return PREFACE_FAILED;
 	}
 	switch (tunnel_answer_feed(&o->answer, b, err)) {
@@ -362,13 +382,34 @@ static void dial(struct opening *o)
 	o->dial = dial_start(u->loop, &u->config.tunnel, u->config.tunnel_ms, on_dialled, o);
 }
 
-static struct conn *take_idle(struct target_entry *e)
+static void dial_new(struct opening *o)
 {
-	if (list_empty(&e->idle))
-		return NULL;
-	struct conn *c = container_of(e->idle.next, struct conn, idle);
-	leave_idle(c);
-	return c;
+	struct upstream *u = o->upstream;
+	unsigned limit = u->config.connections_per_target;
+	struct target_entry *e = target_map_hold(u->targets, o->target.host, o->target.port, o->target.https);
+	if (e->users > limit && !list_empty(&e->idle)) /* one that only waits makes room */
+		drop_conn(container_of(e->idle.prev, struct conn, idle));
+	if (e->users > limit) {
+		target_map_release(u->targets, e);
+		o->failed = !error_set_hop(&o->err, ERR_LIMIT, HOP_ENCLAVE,
+					   "all %u connections to this target are in use", limit);
+		loop_post(u->loop, &o->done, on_done);
+		return;
+	}
+	o->entry = e;
+	dial(o);
+}
+
+static bool take_idle(struct opening *o)
+{
+	struct target_entry *e =
+		target_map_find(o->upstream->targets, o->target.host, o->target.port, o->target.https);
+	if (!e || list_empty(&e->idle))
+		return false;
+	o->pooled = container_of(e->idle.next, struct conn, idle);
+	o->pooled->taken = o;
+	leave_idle(o->pooled);
+	return true;
 }
 
 void *upstream_open(struct upstream *u, const struct target *t, uint64_t id, bool fresh, struct trace *trace,
@@ -381,21 +422,10 @@ void *upstream_open(struct upstream *u, const struct target *t, uint64_t id, boo
 	o->trace = trace;
 	o->fn = fn;
 	o->arg = arg;
-	struct target_entry *e = target_map_find(u->targets, t->host, t->port, t->https);
-	if (e && !fresh && !o->raw)
-		o->pooled = take_idle(e);
-	if (o->pooled) {
-		u->stats.reused++;
+	if (!fresh && !o->raw && take_idle(o))
 		loop_post(u->loop, &o->done, on_done);
-	} else if (e && e->users >= u->config.connections_per_target) {
-		o->failed = !error_set_hop(&o->err, ERR_LIMIT, HOP_ENCLAVE,
-					   "all %u connections to this target are in use",
-					   u->config.connections_per_target);
-		loop_post(u->loop, &o->done, on_done);
-	} else {
-		o->entry = target_map_hold(u->targets, t->host, t->port, t->https);
-		dial(o);
-	}
+	else
+		dial_new(o);
 	return o;
 }
 
@@ -442,4 +472,7 @@ void upstream_free(struct upstream *u)
 	free(u);
 }
 
-const struct upstream_stats *upstream_stats(const struct upstream *u) { return &u->stats; }
+const struct upstream_stats *upstream_stats(const struct upstream *u)
+{
+	return &u->stats;
+}
