@@ -3,6 +3,10 @@
 #include "base/mem.h"
 #include "proxy/framed.h"
 
+/* A payload's buffer of that size stays with a connection between two messages; larger ones are given back.
+ */
+#define PAYLOAD_KEPT 2048
+
 struct framed_head {
 	struct head head;
 	char bytes[];
@@ -27,6 +31,8 @@ void framed_read_next(struct framed_reader *r, enum parse_asked asked)
 {
 	free(r->head);
 	free(r->trailers);
+	if (r->payload.room > PAYLOAD_KEPT)
+		buf_free(&r->payload);
 	r->head = NULL;
 	r->trailers = NULL;
 	r->state = FRAMED_HEAD;
@@ -34,7 +40,10 @@ void framed_read_next(struct framed_reader *r, enum parse_asked asked)
 	r->body_bytes = 0;
 }
 
-void framed_read_raw(struct framed_reader *r) { r->state = FRAMED_RAW; }
+void framed_read_raw(struct framed_reader *r)
+{
+	r->state = FRAMED_RAW;
+}
 
 void framed_read_cancel(struct framed_reader *r)
 {
@@ -211,7 +220,8 @@ static bool walk(struct framed_reader *r, struct block *b, size_t *run, size_t *
 		if (!take_frame(r, err))
 			return false;
 		in_frame = false;
-		if (r->part.end || r->pinged || (r->part.head && r->state == FRAMED_HEAD) || r->state == FRAMED_RAW)
+		if (r->part.end || r->pinged || (r->part.head && r->state == FRAMED_HEAD) ||
+		    r->state == FRAMED_RAW)
 			return true;
 	}
 	return true;
@@ -229,11 +239,22 @@ static void give_back(struct framed_reader *r, struct block *b, size_t at)
 	stream_unread(r->stream, rest);
 }
 
+/*
+ * There is something to hand out. A head without a body waits for its END, which a peer sends in the same
+ * write: behind a switch to raw it would be taken for the end of the raw direction.
+ */
+static bool is_whole(const struct framed_reader *r)
+{
+	const struct part *p = &r->part;
+	if (p->head && p->head->framing == BODY_NONE && r->state == FRAMED_BODY)
+		return false;
+	return p->head || p->data || p->end;
+}
+
 static void feed(struct framed_reader *r, struct block *b)
 {
 	struct error err;
 	size_t run = 0, at = 0;
-	r->part = (struct part){0};
 	if (!walk(r, b, &run, &at, &err)) {
 		block_put(b);
 		fail(r, &err);
@@ -253,7 +274,7 @@ static void feed(struct framed_reader *r, struct block *b)
 		else
 			block_put(b);
 	}
-	if (r->part.head || r->part.data || r->part.end) {
+	if (is_whole(r)) {
 		leg_read_fn *fn = r->fn;
 		r->fn = NULL;
 		fn(r->arg, &r->part, NULL);
@@ -290,5 +311,6 @@ void framed_read(struct framed_reader *r, leg_read_fn *fn, void *arg)
 	CHECK(!r->fn && !r->failed && r->state != FRAMED_DONE);
 	r->fn = fn;
 	r->arg = arg;
+	r->part = (struct part){0};
 	stream_read(r->stream, on_stream, r);
 }
