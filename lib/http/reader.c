@@ -16,12 +16,11 @@ struct reader_head {
 void reader_init(struct reader *r, struct stream *s, enum head_kind kind, const struct parse_limits *limits,
 		 void (*on_started)(void *owner), void *owner)
 {
-	*r = (struct reader){.stream = s,
-			     .limits = limits,
-			     .kind = kind,
-			     .on_started = on_started,
-			     .owner = owner};
-	buf_init(&r->partial, HEAD_MAX_BYTES);
+	*r = (struct reader){
+		.stream = s, .limits = limits, .kind = kind, .on_started = on_started, .owner = owner};
+	buf_init(&r->partial,
+		 HEAD_MAX_BYTES +
+			 sizeof "\r\n"); /* so that one too long shows: an empty line may go before */
 }
 
 void reader_free(struct reader *r)
@@ -32,8 +31,7 @@ void reader_free(struct reader *r)
 
 void reader_next(struct reader *r, enum parse_asked asked)
 {
-	if (r->state == READER_BODY || r->state == READER_DONE)
-		body_free(&r->body);
+	body_free(&r->body);
 	free(r->head);
 	r->head = NULL;
 	buf_free(&r->partial);
@@ -51,7 +49,10 @@ void reader_cancel(struct reader *r)
 	stream_read_cancel(r->stream);
 }
 
-void reader_go_raw(struct reader *r) { r->state = READER_RAW; }
+void reader_go_raw(struct reader *r)
+{
+	r->state = READER_RAW;
+}
 
 static void on_stream(void *arg, struct block *b, const struct error *err);
 
@@ -196,8 +197,7 @@ static void ended(struct reader *r)
 {
 	struct error err;
 	bool request = r->kind == HEAD_REQUEST;
-	if (r->state == READER_RAW ||
-	    (r->state == READER_BODY && r->head->head.framing == BODY_CLOSE)) {
+	if (r->state == READER_RAW || (r->state == READER_BODY && r->head->head.framing == BODY_CLOSE)) {
 		r->part.end = true;
 		r->state = READER_DONE;
 		deliver(r);
@@ -210,8 +210,8 @@ static void ended(struct reader *r)
 		fn(r->arg, NULL, NULL);
 		return;
 	}
-	error_set(&err, request ? ERR_CLIENT_GONE : ERR_TRUNCATED, "the connection ended in the middle of a %s",
-		  r->state == READER_HEAD ? "head" : "body");
+	error_set(&err, request ? ERR_CLIENT_GONE : ERR_TRUNCATED,
+		  "the connection ended in the middle of a %s", r->state == READER_HEAD ? "head" : "body");
 	fail(r, &err);
 }
 

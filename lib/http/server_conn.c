@@ -13,9 +13,9 @@
 enum state { IDLE, HEAD, EXCHANGE, LINGER };
 
 struct server_conn {
-	struct stream *stream; /* owned */
+	struct stream *stream;		   /* owned */
 	struct server_conn_config *config; /* borrowed */
-	struct list link;                  /* in config->conns */
+	struct list link;		   /* in config->conns */
 	struct reader reader;
 	struct writer writer;
 	struct leg leg;
@@ -25,7 +25,7 @@ struct server_conn {
 	bool close_after;  /* the response said so, or the client did */
 	bool minor_zero;   /* the client speaks HTTP/1.0 */
 	bool response_raw; /* a 101 or a CONNECT's 2xx was sent */
-	bool connect;      /* the request is a CONNECT */
+	bool connect;	   /* the request is a CONNECT */
 	size_t lingered;
 	/* a read behind the end of the request: see watch */
 	leg_read_fn *watch_fn;
@@ -174,7 +174,10 @@ static void next_request(struct server_conn *c)
 
 /* ---- the leg ---- */
 
-static struct server_conn *of(struct leg *leg) { return container_of(leg, struct server_conn, leg); }
+static struct server_conn *of(struct leg *leg)
+{
+	return container_of(leg, struct server_conn, leg);
+}
 
 /*
  * Behind the end of the request: bytes are the next request or what follows an upgrade and stay
@@ -234,7 +237,10 @@ static void frame_response(struct server_conn *c, struct head *h)
 	writer_add_framing(h);
 	if (h->framing == BODY_RAW)
 		return;
-	if (c->draining || h->framing == BODY_CLOSE || !h->keep_alive || (c->connect && h->status >= 300))
+	/* An answer before the end of the request: what is left of that will not be waited for. */
+	bool early = c->reader.state != READER_DONE;
+	if (early || c->draining || h->framing == BODY_CLOSE || !h->keep_alive ||
+	    (c->connect && h->status >= 300))
 		c->close_after = true;
 	if (c->close_after)
 		head_add(h, SPAN("Connection"), SPAN("close"));
@@ -312,7 +318,7 @@ struct server_conn *server_conn_start(struct stream *s, struct server_conn_confi
 
 void server_conn_drain_all(struct server_conn_config *config)
 {
-	LIST_EACH(it, &config->conns) {
+	LIST_EACH (it, &config->conns) {
 		struct server_conn *c = container_of(it, struct server_conn, link);
 		c->draining = true;
 		if (c->state == IDLE)
@@ -322,8 +328,11 @@ void server_conn_drain_all(struct server_conn_config *config)
 
 void server_conn_close_all(struct server_conn_config *config)
 {
-	LIST_EACH(it, &config->conns)
+	LIST_EACH (it, &config->conns)
 		destroy(container_of(it, struct server_conn, link));
 }
 
-struct stream *server_conn_stream(struct server_conn *c) { return c->stream; }
+struct stream *server_conn_stream(struct server_conn *c)
+{
+	return c->stream;
+}

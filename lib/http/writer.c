@@ -50,7 +50,10 @@ static void finish(struct writer *w, const struct error *err)
 	fn(w->arg, err);
 }
 
-static void on_shutdown(void *arg, const struct error *err) { finish(arg, err); }
+static void on_shutdown(void *arg, const struct error *err)
+{
+	finish(arg, err);
+}
 
 static void on_written(void *arg, const struct error *err)
 {
@@ -97,8 +100,8 @@ static bool add_data(struct writer *w, struct span data, bool end, struct span *
 		v[(*count)++] = data;
 		return true;
 	case BODY_CHUNKED:
-		v[(*count)++] = (struct span){
-			w->chunk, (size_t)snprintf(w->chunk, sizeof w->chunk, "%zx\r\n", data.n)};
+		v[(*count)++] = (struct span){w->chunk,
+					      (size_t)snprintf(w->chunk, sizeof w->chunk, "%zx\r\n", data.n)};
 		v[(*count)++] = data;
 		if (!end) /* else the last chunk brings it */
 			v[(*count)++] = WRITE_CRLF;
@@ -117,7 +120,7 @@ static bool add_end(struct writer *w, const struct part *part, struct span *v, s
 	if (w->framing == BODY_LENGTH && w->left)
 		return error_set(&w->err, ERR_INTERNAL, "a body is shorter than its Content-Length");
 	if (w->framing == BODY_CHUNKED) {
-		if (part->data)
+		if (part->data && part->data->len)
 			v[(*count)++] = WRITE_CRLF;
 		if (!write_last_chunk(&w->last, part->trailers, &w->err))
 			return false;
@@ -127,7 +130,8 @@ static bool add_end(struct writer *w, const struct part *part, struct span *v, s
 	return true;
 }
 
-void writer_send(struct writer *w, const struct head *head, const struct part *part, leg_send_fn *fn, void *arg)
+void writer_send(struct writer *w, const struct head *head, const struct part *part, leg_send_fn *fn,
+		 void *arg)
 {
 	struct span v[STREAM_MAX_SPANS];
 	size_t count = 0;
