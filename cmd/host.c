@@ -1,9 +1,13 @@
 /* nitroproxy host: the HTTP proxy on the instance. */
 #include "proxy/host.h"
 
+#include <unistd.h>
+
 #include "base/log.h"
 #include "cmd.h"
 #include "daemon.h"
+#include "host_health.h"
+#include "proxy/settings_table.h"
 
 struct host_process {
 	struct daemon daemon;
@@ -42,6 +46,8 @@ int cmd_host(int argc, char **argv)
 	struct host_process p = {0};
 	struct error err;
 	int status;
+	if (opts_action(&settings_table, argc, argv, environ, CMD_HOST, "health"))
+		return host_health(argc, argv);
 	if (!daemon_start(&p.daemon, argc, argv, CMD_HOST, &status))
 		return status;
 	if (start(&p, &err))

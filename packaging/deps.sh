@@ -298,10 +298,20 @@ build_llhttp() { # three files of C: no need for its CMakeLists.txt, which wants
 	END
 }
 
+# A binary with these linked in has to come with their licences; packaging/sbom.sh collects them.
+keep_licences() {
+	local to=$work/new$prefix/share/licenses file
+	mkdir -p "$to/mbedtls" "$to/llhttp"
+	cp "$work/mbedtls/LICENSE" "$to/mbedtls/"
+	for file in "$llhttp_dir"/usr/src/llhttp/LICENSE* "$llhttp_dir"/usr/share/doc/libllhttp-*/copyright; do
+		[ ! -f "$file" ] || cp "$file" "$to/llhttp/"
+	done
+}
+
 # What the result depends on.  Functions are hashed as bash prints them, so a comment changed here rebuilds nothing.
 recipe() {
 	{
-		declare -f build_mbedtls build_llhttp
+		declare -f build_mbedtls build_llhttp keep_licences
 		echo "$prefix $cflags $suites"
 		cat "$tree/packaging/mbedtls-config.h" "${mbedtls_file:-/dev/null}" "${llhttp_file:-/dev/null}"
 		! use_gcm_alt || cat "$gcm_header"
@@ -329,6 +339,7 @@ install_private() {
 	say "building $mbedtls_from, $llhttp_from"
 	build_mbedtls
 	build_llhttp
+	keep_licences
 	rm -rf "$prefix"
 	mkdir -p "$(dirname "$prefix")"
 	mv "$work/new$prefix" "$prefix"
