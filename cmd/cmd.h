@@ -6,6 +6,7 @@ int cmd_host(int argc, char **argv);
 int cmd_enclave(int argc, char **argv);
 int cmd_tunnel(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
+int cmd_image(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
 int cmd_verify_chain(int argc, char **argv);
 

@@ -14,6 +14,7 @@ static const struct {
 	{"enclave", cmd_enclave, "in the enclave: policy, TLS, and the HTTP listener for apps inside"},
 	{"tunnel", cmd_tunnel, "on the instance: carries the enclave's connections to services"},
 	{"verify", cmd_verify, "checks an attestation document"},
+	{"image", cmd_image, "builds and describes enclave images (EIF)"},
 	{"verify-chain", cmd_verify_chain, "checks a certificate chain as the enclave would"},
 };
 

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Fails when a file includes a layer it must not know, or a third party's header through another door than its own.
-#   base <- net <- {tls, http} <- proxy <- cmd;  nsm beside them, on base alone
+#   base <- net <- {tls, http} <- proxy <- cmd;  nsm beside them, on base alone;
+#   eif on nsm and init on net and nsm, which only cmd knows
 set -u
 cd "$(dirname "$0")/.." || exit 2
 status=0
@@ -20,6 +21,9 @@ breach lib/net '(tls|http|nsm|proxy)/' 'net knows base only'
 breach lib/tls '(http|nsm|proxy)/' 'tls knows base and net only'
 breach lib/http '(tls|nsm|proxy)/' 'http knows base and net only'
 breach lib/nsm '(net|tls|http|proxy)/' 'nsm knows base only'
+breach lib/eif '(net|tls|http|proxy|init)/' 'eif knows base and nsm only'
+breach lib/init '(tls|http|proxy|eif)/' 'init knows base, net and nsm only'
+breach 'lib/base lib/net lib/tls lib/http lib/nsm lib/proxy' '(eif|init)/' 'only cmd knows eif and init'
 breach lib 'cmd\.h' 'lib does not know the commands'
 
 # doors HEADER FILE...: only the FILEs (shell patterns, relative to the tree) may include HEADER

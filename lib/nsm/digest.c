@@ -5,25 +5,30 @@
 #include "base/check.h"
 
 /* With valid arguments these fail only when the library is out of memory or was not built for it. */
-static void hash(psa_algorithm_t algorithm, struct span a, struct span b, uint8_t *out, size_t size)
+static void hash(psa_algorithm_t algorithm, const struct span *v, size_t count, uint8_t *out, size_t size)
 {
 	psa_hash_operation_t op = PSA_HASH_OPERATION_INIT;
 	size_t got;
 	CHECK(psa_crypto_init() == PSA_SUCCESS);
 	CHECK(psa_hash_setup(&op, algorithm) == PSA_SUCCESS);
-	CHECK(psa_hash_update(&op, (const uint8_t *)a.p, a.n) == PSA_SUCCESS);
-	CHECK(psa_hash_update(&op, (const uint8_t *)b.p, b.n) == PSA_SUCCESS);
+	for (size_t i = 0; i < count; i++)
+		CHECK(psa_hash_update(&op, (const uint8_t *)v[i].p, v[i].n) == PSA_SUCCESS);
 	CHECK(psa_hash_finish(&op, out, size, &got) == PSA_SUCCESS && got == size);
 }
 
 void digest_sha256(struct span in, uint8_t out[SHA256_SIZE])
 {
-	hash(PSA_ALG_SHA_256, in, SPAN(""), out, SHA256_SIZE);
+	hash(PSA_ALG_SHA_256, &in, 1, out, SHA256_SIZE);
 }
 
 void digest_sha384(struct span a, struct span b, uint8_t out[SHA384_SIZE])
 {
-	hash(PSA_ALG_SHA_384, a, b, out, SHA384_SIZE);
+	hash(PSA_ALG_SHA_384, (const struct span[]){a, b}, 2, out, SHA384_SIZE);
+}
+
+void digest_sha384_all(const struct span *v, size_t count, uint8_t out[SHA384_SIZE])
+{
+	hash(PSA_ALG_SHA_384, v, count, out, SHA384_SIZE);
 }
 
 static int hex_digit(char c)
