@@ -363,7 +363,6 @@ void enclave_drain(struct enclave *e, void (*drained)(void *arg), void *arg)
 
 void enclave_free(struct enclave *e)
 {
-	task_cancel(&e->check_drained);
 	exchange_abandon_all(&e->role); /* what a drain has not waited for */
 	stop_frames(e);
 	front_free(e->front);
@@ -375,5 +374,6 @@ void enclave_free(struct enclave *e)
 	session_cache_free(e->sessions);
 	tls_conf_free(e->tls);
 	policy_free(&e->policy);
+	task_cancel(&e->check_drained); /* last: what goes above asks for it */
 	free(e);
 }

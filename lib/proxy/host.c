@@ -278,9 +278,9 @@ void host_drain(struct host *h, void (*drained)(void *arg), void *arg)
 
 void host_free(struct host *h)
 {
-	task_cancel(&h->check_drained);
 	exchange_abandon_all(&h->role); /* what a drain has not waited for */
 	front_free(h->front);
 	enclave_pool_free(h->pool);
+	task_cancel(&h->check_drained); /* last: what goes above asks for it */
 	free(h);
 }
