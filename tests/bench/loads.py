@@ -1,0 +1,221 @@
+"""The workloads: what is asked of a contender, and what it costs it."""
+import json
+import os
+import re
+import socket
+import struct
+import subprocess
+import threading
+import time
+
+import peers
+
+
+def load_tool(*argv):
+    return subprocess.run(["taskset", "-c", peers.OTHERS, *argv], capture_output=True, text=True, check=False).stdout
+
+
+class Load:
+    kind, keep_upstream, port, figure = "http", True, peers.TLS, "cpu_us"
+
+    def __init__(self, name, title, **more):
+        self.name, self.title = name, title
+        self.group = name.split(".")[0]
+        self.__dict__.update(more)
+
+    def run(self, bench, peer, quick):
+        pids = peer.pids()
+        self.warm(peer)
+        before = peers.cpu_seconds(pids)
+        figures = self.work(bench, peer, 1 if quick else self.seconds, peers.cpu_seconds, pids, before)
+        figures["peak_mib"] = peers.rss_kib(pids) / 1024
+        return figures
+
+    def warm(self, peer):
+        pass
+
+
+class Requests(Load):
+    """Small answers: CPU microseconds a request, with wrk."""
+    seconds, path, keep_client = 4, "/1k", True
+
+    def wrk(self, peer, seconds):
+        close = [] if self.keep_client else ["-H", "Connection: close"]
+        out = load_tool("wrk", "-t1", f"-c{self.clients}", f"-d{seconds}", "--latency", "--timeout", "10s", *close,
+                        peer.url(self.path, self.port))
+        got = re.search(r"(\d+) requests in ([\d.]+)(m?)s", out)
+        if not got or "Non-2xx" in out:
+            raise RuntimeError(f"{peer.name}: {out}")
+        tail = re.search(r"99%\s+([\d.]+)(us|ms|s)", out)
+        scale = {"us": 1e-3, "ms": 1, "s": 1e3}[tail.group(2)]
+        return int(got.group(1)), float(got.group(2)), float(tail.group(1)) * scale
+
+    def warm(self, peer):
+        self.wrk(peer, 1)
+
+    def work(self, bench, peer, seconds, cpu, pids, before):
+        n, took, p99 = self.wrk(peer, seconds)
+        return {"cpu_us": (cpu(pids) - before) / n * 1e6, "per_s": n / took, "p99_ms": p99}
+
+
+class Download(Load):
+    """Large answers: CPU seconds a GiB."""
+    figure, seconds = "cpu_s_gib", 1
+
+    def work(self, bench, peer, seconds, cpu, pids, before):
+        started, total, threads = time.monotonic(), [0], []
+
+        def fetch():
+            url = peer.url(self.path, self.port)
+            n = load_tool("curl", "-s", "-o", "/dev/null", "-w", "%{size_download}", url)
+            total[0] += int(n or 0)
+        for _ in range(self.streams):
+            threads.append(threading.Thread(target=fetch))
+            threads[-1].start()
+        for t in threads:
+            t.join()
+        took, gib = time.monotonic() - started, total[0] / (1 << 30)
+        if total[0] != self.streams * self.size:
+            raise RuntimeError(f"{peer.name}: {total[0]} bytes came")
+        return {"cpu_s_gib": (cpu(pids) - before) / gib, "gib_per_s": gib / took}
+
+
+class Upload(Load):
+    figure, seconds = "cpu_s_gib", 1
+
+    def work(self, bench, peer, seconds, cpu, pids, before):
+        source = f"{bench.dir}/256m"
+        with open(source, "wb") as f:
+            f.truncate(256 << 20)
+        started = time.monotonic()
+        status = load_tool("curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "-H", "Expect:", "-T", source,
+                           peer.url("/put/x", self.port))
+        took = time.monotonic() - started
+        if status not in ("201", "204"):
+            raise RuntimeError(f"{peer.name}: status {status}")
+        return {"cpu_s_gib": (cpu(pids) - before) * 4, "gib_per_s": 0.25 / took}
+
+
+# ---- the tunnel alone, and CONNECT ------------------------------------------------------------------------------
+
+def open_plain(peer):
+    """A connection to the plain origin through a relay, a tunnel or a CONNECT proxy."""
+    s = socket.create_connection(("127.0.0.1", peer.port))
+    s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if isinstance(peer, peers.Tunnel):
+        request = json.dumps({"host": "127.0.0.1", "port": peers.PLAIN}).encode()
+        s.sendall(struct.pack(">I", len(request)) + request)
+        size = struct.unpack(">I", s.recv(4, socket.MSG_WAITALL))[0]
+        answer = json.loads(s.recv(size, socket.MSG_WAITALL))
+        if answer["status"] != "connected":
+            raise RuntimeError(answer)
+    elif not isinstance(peer, peers.NginxStream):
+        s.sendall(b"CONNECT 127.0.0.1:%d HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n" % (peers.PLAIN, peers.PLAIN))
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += s.recv(4096)
+        if b" 200" not in head[:16]:
+            raise RuntimeError(head)
+    return s
+
+
+class RawDownload(Load):
+    figure, seconds = "cpu_s_gib", 1
+
+    def work(self, bench, peer, seconds, cpu, pids, before):
+        os.sched_setaffinity(0, {int(peers.OTHERS)})
+        total, lock = [0], threading.Lock()
+
+        def fetch():
+            with open_plain(peer) as s:
+                s.sendall(b"GET /%s HTTP/1.0\r\nHost: x\r\n\r\n" % self.file)
+                room, got = bytearray(1 << 18), 0
+                while n := s.recv_into(room):
+                    got += n
+            with lock:
+                total[0] += got
+        started = time.monotonic()
+        threads = [threading.Thread(target=fetch) for _ in range(self.streams)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        took, gib = time.monotonic() - started, total[0] / (1 << 30)
+        os.sched_setaffinity(0, {0, 1})
+        if total[0] < self.streams * self.size:
+            raise RuntimeError(f"{peer.name}: {total[0]} bytes came")
+        return {"cpu_s_gib": (cpu(pids) - before) / gib, "gib_per_s": gib / took}
+
+
+class RawConnects(Load):
+    """Open, one small request, close: CPU microseconds a connection."""
+    seconds = 3
+
+    def work(self, bench, peer, seconds, cpu, pids, before):
+        os.sched_setaffinity(0, {int(peers.OTHERS)})
+        count, until, started = [0], time.monotonic() + seconds, time.monotonic()
+
+        def churn():
+            while time.monotonic() < until:
+                with open_plain(peer) as s:
+                    s.sendall(b"GET /1k HTTP/1.0\r\nHost: x\r\n\r\n")
+                    while s.recv(65536):
+                        pass
+                count[0] += 1
+        threads = [threading.Thread(target=churn) for _ in range(16)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        os.sched_setaffinity(0, {0, 1})
+        return {"cpu_us": (cpu(pids) - before) / count[0] * 1e6, "per_s": count[0] / (time.monotonic() - started)}
+
+
+class Idle(Requests):
+    """Idle clients: bytes of RSS each, and what the others still get."""
+    figure, clients, idle = "rss_bytes", 64, 9800
+
+    def work(self, bench, peer, seconds, cpu, pids, before):
+        import resource
+        resource.setrlimit(resource.RLIMIT_NOFILE, (20000, max(20000, resource.getrlimit(resource.RLIMIT_NOFILE)[1])))
+        n, took, _ = self.wrk(peer, seconds)
+        alone = n / took
+        rss, held = peers.rss_kib(pids, peak=False), []
+        port = int(re.search(r":(\d+)/", peer.url("/", self.port)).group(1))
+        request = peer.url("/1k", self.port).split(f":{port}", 1)[1].encode()
+        for i in range(self.idle):
+            # Several source addresses: one has not enough ports for the rounds that follow each other.
+            s = socket.create_connection(("127.0.0.1", port), source_address=(f"127.0.0.{2 + i % 8}", 0))
+            s.sendall(b"GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n" % request)
+            if not s.recv(65536):
+                raise RuntimeError(f"{peer.name}: closed connection {i}")
+            held.append(s)
+        each = (peers.rss_kib(pids, peak=False) - rss) * 1024 / self.idle
+        before = cpu(pids)
+        n, took, p99 = self.wrk(peer, seconds)
+        figures = {"rss_bytes": each, "rate_kept": n / took / alone, "p99_ms": p99}
+        for s in held:
+            s.close()
+        return figures
+
+
+def fresh(name, title, port):
+    return Requests(name, title, keep_upstream=False, port=port, clients=16)
+
+
+ALL = [
+    *(Requests(f"W1.c{c}", f"1 KiB GET, keep-alive, {c} clients", clients=c) for c in (1, 16, 64, 256)),
+    Download("W2.1x1g", "1 GiB down", streams=1, path="/1g", size=1 << 30),
+    Download("W2.64x16m", "64 x 16 MiB down", streams=64, path="/16m", size=16 << 20),
+    Upload("W3.256m", "256 MiB up"),
+    fresh("W4.p256.full", "a new TLS connection a request, P-256 chain, full handshake", peers.FRESH),
+    fresh("W4.p256.resume", "likewise, resumed", peers.TLS),
+    fresh("W4.rsa.full", "a new TLS connection a request, RSA-2048 chain, full handshake", peers.RSA_FRESH),
+    fresh("W4.rsa.resume", "likewise, resumed", peers.RSA),
+    RawDownload("W5.1x1g", "the tunnel alone, 1 GiB down", kind="relay", streams=1, file=b"1g", size=1 << 30),
+    RawDownload("W5.64x16m", "the tunnel alone, 64 x 16 MiB", kind="relay", streams=64, file=b"16m", size=16 << 20),
+    RawConnects("W5.connects", "the tunnel alone, connect, 1 KiB, close", kind="relay"),
+    RawDownload("W6.1x1g", "CONNECT, 1 GiB down", kind="connect", streams=1, file=b"1g", size=1 << 30),
+    RawConnects("W6.connects", "CONNECT, 1 KiB, close", kind="connect"),
+    Idle("W7.idle", "9 800 idle clients"),
+]
