@@ -3,7 +3,7 @@ import re
 import socket
 from dataclasses import dataclass, field
 
-TIMEOUT = 20  # seconds for anything that should come
+TIMEOUT = 10  # seconds for anything that should come
 
 
 class Cut(Exception):
@@ -37,7 +37,7 @@ class Response:
     @property
     def details(self):
         match = re.search(r'details="((?:[^"\\]|\\.)*)"', self.get("Proxy-Status") or "")
-        return match and match.group(1)
+        return match and re.sub(r"\\(.)", r"\1", match.group(1))
 
 
 def parse_fields(block):
@@ -172,8 +172,15 @@ class Front:
         return self.request("GET", url, fields)
 
     def raw(self, data):
-        """Sends bytes; the first answer and whether the proxy closed behind it."""
+        """Sends bytes as they are; the first answer."""
+        with self.connect() as client:
+            client.send(data)
+            return client.response()
+
+    def raw_closed(self, data):
+        """The same, and the proxy has to close behind its answer."""
         with self.connect() as client:
             client.send(data)
             response = client.response()
-            return response, client.at_end()
+            assert client.at_end(), f"more came behind {response}"
+            return response
