@@ -203,7 +203,8 @@ struct relay *relay_start(struct stream *a, struct stream *b, const struct relay
 	return r;
 }
 
-uint64_t relay_bytes(const struct relay *r)
+void relay_bytes(const struct relay *r, uint64_t *a_to_b, uint64_t *b_to_a)
 {
-	return r->forth.bytes + r->back.bytes;
+	*a_to_b = r->forth.bytes;
+	*b_to_a = r->back.bytes;
 }

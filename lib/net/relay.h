@@ -39,6 +39,6 @@ struct relay *relay_start(struct stream *a, struct stream *b, const struct relay
 void relay_cancel(struct relay *r);
 
 /* So far. */
-uint64_t relay_bytes(const struct relay *r);
+void relay_bytes(const struct relay *r, uint64_t *a_to_b, uint64_t *b_to_a);
 
 #endif

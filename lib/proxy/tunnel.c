@@ -36,9 +36,10 @@ void tunnel_free(struct tunnel *t)
 	if (!t)
 		return;
 	stop_listening(t);
+	t->on_drained = NULL;
 	task_cancel(&t->drained);
 	LIST_EACH (it, &t->conns)
-		tunnel_conn_cancel(tunnel_conn_of(it));
+		tunnel_conn_cut(tunnel_conn_of(it));
 	splice_pool_free(t->pipes);
 	allow_free(&t->allow);
 	free(t);

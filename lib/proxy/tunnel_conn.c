@@ -52,7 +52,7 @@ struct tunnel_conn *tunnel_conn_of(struct list *in_conns)
 
 /* ---- the end ---- */
 
-void tunnel_conn_cancel(struct tunnel_conn *c)
+static void release(struct tunnel_conn *c)
 {
 	struct tunnel *t = c->tunnel;
 	timer_stop(t->loop, &c->timer);
@@ -96,13 +96,24 @@ static void over(struct tunnel_conn *c)
 		  LOG_STR("error", c->failed ? error_kind_name(err->kind) : NULL),
 		  LOG_STR("hop", err->hop ? hop_name(err->hop) : NULL),
 		  LOG_STR("detail", c->failed ? err->text : NULL));
-	tunnel_conn_cancel(c);
+	release(c);
 }
 
 static void fail(struct tunnel_conn *c, const struct error *err)
 {
 	c->failed = true;
 	c->err = *err;
+}
+
+void tunnel_conn_cut(struct tunnel_conn *c)
+{
+	struct error err;
+	if (c->relay)
+		relay_bytes(c->relay, &c->up, &c->down);
+	error_set_hop(&err, ERR_CANCELLED, HOP_TUNNEL, "the tunnel is ended");
+	if (!c->failed && !c->ping)
+		fail(c, &err);
+	over(c);
 }
 
 static void on_parted(struct timer *t)

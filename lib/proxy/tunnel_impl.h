@@ -29,8 +29,8 @@ struct tunnel {
 
 /* Takes the stream. */
 struct tunnel_conn *tunnel_conn_new(struct tunnel *t, struct stream *client);
-/* At once and silently. */
-void tunnel_conn_cancel(struct tunnel_conn *c);
+/* At once, because the tunnel itself ends. */
+void tunnel_conn_cut(struct tunnel_conn *c);
 struct tunnel_conn *tunnel_conn_of(struct list *in_conns);
 
 /* One is over and has left the lists. */

@@ -49,6 +49,8 @@ static bool feed(bool is_request, struct tunnel_request *r, struct tunnel_answer
 	return result == TUNNEL_REQUEST_MORE;
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct block_pool pool;

@@ -6,8 +6,9 @@
 
 #define UNTIL(loop, condition)                                                                               \
 	do {                                                                                                 \
-		for (int turns_ = 0; !(condition); turns_++) {                                               \
-			if (turns_ == 20000)                                                                 \
+		int turns_ = 0;                                                                              \
+		while (!(condition)) {                                                                       \
+			if (turns_++ == 20000)                                                               \
 				fail_msg("never came true: %s", #condition);                                 \
 			loop_step(loop, 10);                                                                 \
 		}                                                                                            \

@@ -394,6 +394,19 @@ static void drains(void **state)
 	close(listening);
 	bench_free(t);
 
+	t = BENCH(LOOPBACK); /* the time is over, and what still runs is cut */
+	listening = socket_listening(&at, 4);
+	e = asks(t, "127.0.0.1", port_of(&at));
+	UNTIL(t->loop, answered(e));
+	tunnel_drain(t->tunnel, on_drained, t);
+	tunnel_free(t->tunnel);
+	t->tunnel = NULL;
+	enclave_free(e);
+	loop_step(t->loop, 0);
+	assert_false(t->drained);
+	close(listening);
+	bench_free(t);
+
 	t = BENCH(); /* nothing to wait for */
 	tunnel_drain(t->tunnel, on_drained, t);
 	assert_false(t->drained);
