@@ -186,7 +186,7 @@ class Nginx3(Peer):
 
 
 HAPROXY = """global
-  maxconn 10000
+  maxconn 9900
   nbthread 1
   ssl-server-verify required
 defaults
@@ -276,7 +276,7 @@ class Squid(Peer):
             f.write(f"http_port 127.0.0.1:9070\nhttp_access allow all\ncache deny all\ncache_log {b.dir}/squid.log\n"
                     f"access_log none\npid_filename none\ncoredump_dir {b.dir}\nworkers 1\n"
                     f"cache_effective_user proxy\nshutdown_lifetime 0 seconds\n")
-        self.spawn("squid", "-N", "-f", path)
+        self.spawn("squid", "-N", "-n", f"bench{os.getpid()}", "-f", path)
         wait_port(("127.0.0.1", 9070))
 
 
