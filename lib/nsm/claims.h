@@ -9,9 +9,9 @@
  *	nitroproxy-claims: 1
  *	version: 1.2.3                1..64 of A-Z a-z 0-9 . _ + - ~
  *	binary-sha256: 64 hex digits  the executable's bytes
- *	policy-sha256: ..             the policy file's bytes
- *	trust-store-sha256: ..        the file of CA certificates, its bytes
- *	config-sha256: ..             the configuration file's bytes
+ *	policy-sha256: ..             the policy's canonical text (proxy/policy.h)
+ *	trust-store-sha256: ..        the SHA-256 of each root's DER, sorted (tls/trust.h)
+ *	config-sha256: ..             the settings in effect, as `enclave --print-config=json` prints them
  *	ingress-key-sha256: ..        the DER SubjectPublicKeyInfo of the key that ends TLS in the enclave
  *
  * Digits are lower-case; `-` stands for what there is none of. Another set of lines will be another version.

@@ -41,3 +41,18 @@ bool base64_decode(struct span text, char *out, size_t room, size_t *len)
 	}
 	return true;
 }
+
+void base64_encode(struct span bytes, struct buf *out)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	for (size_t i = 0; i < bytes.n; i += 3) {
+		size_t n = bytes.n - i < 3 ? bytes.n - i : 3;
+		unsigned bits = 0;
+		for (size_t j = 0; j < 3; j++)
+			bits = bits << 8 | (j < n ? (uint8_t)bytes.p[i + j] : 0);
+		char four[4];
+		for (size_t j = 0; j < 4; j++)
+			four[j] = j > n ? '=' : digits[bits >> (18 - 6 * j) & 63];
+		buf_add(out, four, sizeof four);
+	}
+}

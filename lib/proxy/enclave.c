@@ -6,9 +6,11 @@
 #include "base/mem.h"
 #include "proxy/access.h"
 #include "proxy/account.h"
+#include "proxy/attest.h"
 #include "proxy/channel.h"
 #include "proxy/enclave_status.h"
 #include "proxy/front.h"
+#include "proxy/local.h"
 #include "proxy/upstream.h"
 #include "tls/entropy.h"
 
@@ -23,6 +25,7 @@ struct enclave {
 	struct session_cache *sessions;
 	struct upstream *upstream;
 	struct enclave_status *status;
+	struct attest *attest;
 	struct via via;
 	struct metrics metrics;
 	struct exchange_role role;
@@ -88,7 +91,10 @@ static void on_route(void *owner, struct exchange *x)
 	struct error err;
 	bool answer = false;
 	if (info->target.kind == TARGET_SELF) {
-		enclave_status_reply(e->status, x);
+		if (local_path(x) == LOCAL_ATTESTATION)
+			attest_reply(e->attest, x, NULL);
+		else
+			enclave_status_reply(e->status, x);
 		return;
 	}
 	if (!judge(e, x, &err) || !hop_max_forwards(info->request, &answer, &err)) {
@@ -172,6 +178,7 @@ static void on_done(void *owner, struct exchange *x)
 	account_exchange(exchange_info(x), &e->metrics);
 	front_done(e->front, x);
 	enclave_status_done(e->status, x);
+	attest_done(e->attest, x);
 	check_drained(e);
 }
 
@@ -285,8 +292,12 @@ static bool load(struct enclave *e, struct error *err)
 	e->sessions = session_cache_new(SESSIONS_MAX);
 	up.sessions = e->sessions;
 	e->upstream = upstream_new(e->loop, &up);
+	e->attest = attest_new(e->loop, s, &e->policy, e->tls, err);
+	if (!e->attest)
+		return false;
 	struct enclave_status_config status = {.settings = s,
 					       .policy = &e->policy,
+					       .attest = e->attest,
 					       .tls = e->tls,
 					       .metrics = &e->metrics,
 					       .upstream = e->upstream,
@@ -369,6 +380,7 @@ void enclave_free(struct enclave *e)
 	channel_server_close_all(&e->channels);
 	if (e->status)
 		enclave_status_free(e->status);
+	attest_free(e->attest);
 	if (e->upstream)
 		upstream_free(e->upstream);
 	session_cache_free(e->sessions);

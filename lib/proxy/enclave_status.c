@@ -1,6 +1,5 @@
 #include "proxy/enclave_status.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -38,16 +37,19 @@ static void to_hex(char out[65], const uint8_t in[32])
 
 static void render(struct enclave_status *s, struct buf *out)
 {
-	char extra[400];
+	struct buf extra;
 	const struct settings *set = s->config.settings;
-	snprintf(extra, sizeof extra,
-		 ",\"policy\":{\"sha256\":\"%s\",\"mode\":\"%s\",\"rules\":%zu},\"tls\":{\"min_version\":\"%s\","
-		 "\"verify_certificates\":%s,\"roots\":%zu,\"trust_sha256\":\"%s\"}",
-		 s->policy_hex, s->config.policy->mode == POLICY_ENFORCE ? "enforce" : "report",
-		 s->config.policy->count, set->tls.min_version == TLS_1_3 ? "TLSv1.3" : "TLSv1.2",
-		 set->tls.verify_certificates ? "true" : "false", tls_conf_root_count(s->config.tls),
-		 s->trust_hex);
-	health_json(out, "enclave", set, s->started_us, &s->tunnel, extra);
+	buf_init(&extra, 4096);
+	buf_printf(&extra,
+		   ",\"policy\":{\"sha256\":\"%s\",\"mode\":\"%s\",\"rules\":%zu},\"tls\":{\"min_version\":\"%s\","
+		   "\"verify_certificates\":%s,\"roots\":%zu,\"trust_sha256\":\"%s\"},",
+		   s->policy_hex, s->config.policy->mode == POLICY_ENFORCE ? "enforce" : "report",
+		   s->config.policy->count, set->tls.min_version == TLS_1_3 ? "TLSv1.3" : "TLSv1.2",
+		   set->tls.verify_certificates ? "true" : "false", tls_conf_root_count(s->config.tls),
+		   s->trust_hex);
+	attest_status(s->config.attest, &extra);
+	health_json(out, "enclave", set, s->started_us, &s->tunnel, buf_text(&extra));
+	buf_free(&extra);
 }
 
 static void on_answer(struct task *t)
@@ -133,6 +135,7 @@ void enclave_status_reply(struct enclave_status *s, struct exchange *x)
 		buf_free(&text);
 		return;
 	}
+	case LOCAL_ATTESTATION: /* of somebody else, and Max-Forwards is used up */
 	case LOCAL_OTHER:
 		local_other(x);
 		return;

@@ -2,6 +2,7 @@
 #ifndef PROXY_ENCLAVE_STATUS_H
 #define PROXY_ENCLAVE_STATUS_H
 
+#include "proxy/attest.h"
 #include "proxy/metrics.h"
 #include "proxy/settings.h"
 #include "proxy/upstream.h"
@@ -12,6 +13,7 @@ struct enclave_status_config { /* all borrowed */
 	const struct settings *settings;
 	const struct policy *policy;
 	const struct tls_conf *tls;
+	const struct attest *attest;
 	const struct metrics *metrics;
 	struct upstream *upstream;
 	/* The answer to enclave_status_ask; json is valid during the call. From the loop. */

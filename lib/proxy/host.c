@@ -78,6 +78,7 @@ static void answer_locally(struct host *h, struct exchange *x)
 		local_metrics(x, buf_span(&text));
 		buf_free(&text);
 		return;
+	case LOCAL_ATTESTATION:
 	case LOCAL_OTHER:
 		local_other(x);
 		return;
@@ -90,6 +91,11 @@ static void on_route(void *owner, struct exchange *x)
 	struct exchange_info *info = exchange_info(x);
 	struct error err;
 	bool answer = info->target.kind == TARGET_SELF;
+	if (answer && local_path(x) == LOCAL_ATTESTATION) {
+		hop_clean(info->request, &h->via); /* the enclave's own, as it was asked for */
+		exchange_forward(x);
+		return;
+	}
 	if (answer) {
 		answer_locally(h, x);
 		return;

@@ -22,6 +22,9 @@ enum local_path local_path(struct exchange *x)
 		return LOCAL_HEALTH;
 	if (is_read(x) && span_is(path, SPAN("/metrics")))
 		return LOCAL_METRICS;
+	if ((span_is(path, SPAN("/attestation")) || span_starts(path, SPAN("/attestation/"))) &&
+	    !head_method_is(exchange_info(x)->request, "OPTIONS"))
+		return LOCAL_ATTESTATION;
 	return LOCAL_OTHER;
 }
 
@@ -78,7 +81,12 @@ void local_answer_all(struct local_waiting *w, struct span json, bool ok)
 		reply_body(all.x[i], ok ? 200 : 503, ok ? SPAN("OK") : SPAN("Service Unavailable"), JSON, json);
 }
 
-void local_metrics(struct exchange *x, struct span text) { reply_body(x, 200, SPAN("OK"), PLAIN, text); }
+void local_answer(struct exchange *x, struct span type, struct span body)
+{
+	reply_body(x, 200, SPAN("OK"), type, body);
+}
+
+void local_metrics(struct exchange *x, struct span text) { local_answer(x, PLAIN, text); }
 
 void local_other(struct exchange *x)
 {

@@ -24,6 +24,8 @@
 /* Bits, so that a row can concern several. */
 enum command { CMD_HOST = 1, CMD_ENCLAVE = 2, CMD_TUNNEL = 4, CMD_DEMO = 8 };
 
+enum nsm_choice { NSM_AUTO /* the device where there is one */, NSM_DEVICE, NSM_SOFTWARE, NSM_OFF };
+
 struct settings {
 	struct {
 		uint32_t cid;		 /* of the enclave, as the host sees it */
@@ -60,6 +62,7 @@ struct settings {
 
 	bool allow_plain_http; /* http:// targets */
 	bool trace;	       /* requests may ask for the times of their stages: trace.h */
+	enum nsm_choice nsm;   /* who makes attestation documents */
 
 	struct {
 		const char *file; /* "": none */
@@ -86,6 +89,7 @@ struct settings {
 		uint32_t pool_idle;		 /* idle upstream connections kept per target */
 		uint32_t pool_total;		 /* idle upstream connections kept in all */
 		uint32_t enclave_connections;	 /* host: connections to the enclave, in use or idle */
+		uint32_t attestation_rate;	 /* documents a second, all who ask together */
 	} limits;
 
 	struct {

@@ -118,6 +118,19 @@ static bool check_rules(const struct settings *s, struct error *err)
 	return ok;
 }
 
+/* Whoever starts the process writes the environment, and in production that is not who wrote the image. */
+static bool check_nsm(struct settings *s, struct error *err)
+{
+	if (s->nsm != NSM_SOFTWARE)
+		return true;
+	if (opts_source(&s->opts, "nsm") == OPT_ENV)
+		return error_set(err, ERR_CONFIG,
+				 "nsm: \"software\" is not taken from the environment, only from the file or "
+				 "the command line");
+	text_list_add(&s->insecure, "nsm is software: attestation documents prove nothing");
+	return true;
+}
+
 bool settings_check(struct settings *s, struct error *err)
 {
 	if (!s->tls.cipher_suites.count)
@@ -137,7 +150,7 @@ bool settings_check(struct settings *s, struct error *err)
 		break;
 	case CMD_ENCLAVE:
 		check_enclave(s);
-		break;
+		return check_nsm(s, err);
 	case CMD_TUNNEL:
 		if (!s->tunnel.allow.count)
 			text_list_add(

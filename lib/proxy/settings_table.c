@@ -58,6 +58,14 @@ static const struct opt_choice policy_modes[] = {
 	{"enforce", POLICY_ENFORCE}, {"report", POLICY_REPORT}, {NULL, 0}};
 static const struct opt_choice verdicts[] = {{"allow", POLICY_ALLOW}, {"deny", POLICY_DENY}, {NULL, 0}};
 
+static const struct opt_choice nsm_choices[] = {{"auto", NSM_AUTO},
+						{"device", NSM_DEVICE},
+#ifndef NP_ENCLAVE_BUILD
+						{"software", NSM_SOFTWARE},
+#endif
+						{"off", NSM_OFF},
+						{NULL, 0}};
+
 static const struct opt_choice levels[] = {
 	{"error", LOG_ERROR}, {"critical", LOG_ERROR}, {"warn", LOG_WARN}, {"warning", LOG_WARN},
 	{"info", LOG_INFO},   {"debug", LOG_DEBUG},    {NULL, 0}};
@@ -122,6 +130,9 @@ static const struct opt rows[] = {
 
 	BOOL("trace", trace, "false", .commands = H | E,
 	     .help = "Answers requests that ask with X-Nitroproxy-Trace: 1 with times by stage and the facts of TLS"),
+
+	WORD("nsm", nsm, enum nsm_choice, nsm_choices, "auto", .commands = E,
+	     .help = "What makes attestation documents: /dev/nsm (auto: if it is there), or nothing"),
 
 	UINT("enclave.cid", enclave.cid, "16", 0, UINT32_MAX - 1, .commands = H, .env = "ENCLAVE_CID",
 	     .help = "The enclave's CID as the host sees it: what nitro-cli run-enclave was given, from 4 on"),
@@ -214,6 +225,8 @@ static const struct opt rows[] = {
 	     .help = "Idle connections kept for all services"),
 	UINT("limits.enclave_connections", limits.enclave_connections, "1024", 1, 100000, .commands = H,
 	     .help = "Connections from the host to the enclave, each carrying one request at a time"),
+	UINT("limits.attestation_rate", limits.attestation_rate, "20", 1, 10000, .commands = E,
+	     .help = "Attestation documents that are made in a second, for all who ask together"),
 
 	TIME("timeouts.client_header", timeouts.client_header, "10s", 1 * MS, 1 * HOUR, .commands = H | E,
 	     .help = "For a request's head, from its first byte on"),

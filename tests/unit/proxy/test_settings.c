@@ -474,6 +474,19 @@ static void test_shipped_env(void **state)
 	free(defaults);
 }
 
+/* Whoever writes the environment cannot make documents mean nothing. */
+static void test_software_nsm(void **state)
+{
+	(void)state;
+	assert_int_equal(load(CMD_ENCLAVE, "enclave", "NITROPROXY_NSM=software"), SETTINGS_ERROR);
+	assert_non_null(strstr(err.text, "not taken from the environment"));
+	assert_int_equal(load(CMD_ENCLAVE, "enclave", "NITROPROXY_NSM=device"), SETTINGS_RUN);
+	assert_int_equal(s.insecure.count, 0);
+	assert_int_equal(load(CMD_ENCLAVE, "enclave --nsm software", ""), SETTINGS_RUN);
+	assert_int_equal(s.insecure.count, 1);
+	assert_non_null(strstr(s.insecure.items[0], "prove nothing"));
+}
+
 #define BEGIN "<!-- settings -->\n"
 #define END   "<!-- /settings -->\n"
 
@@ -512,6 +525,7 @@ int main(void)
 		TEST(test_errors),	   TEST(test_cid),
 		TEST(test_insecure),	   TEST(test_printing),
 		TEST(test_shipped_config), TEST(test_shipped_env),
+		TEST(test_software_nsm),
 		TEST(test_readme),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
