@@ -57,9 +57,11 @@ set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME nitroproxy)
 set(CPACK_PACKAGE_CONTACT "the nitroproxy developers <nitroproxy@localhost>")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "HTTP proxy for AWS Nitro Enclaves")
-set(CPACK_PACKAGE_DESCRIPTION "Lets applications in and around an AWS Nitro Enclave talk to services on the internet
-over TLS that ends inside the enclave, where the instance around it cannot read it. This package has the parts that
-run on the instance (HTTP proxy and tunnel), their systemd units, and the verifier of attestation documents.")
+set(CPACK_PACKAGE_DESCRIPTION "Lets applications in and around an AWS Nitro Enclave talk to services on
+the internet over TLS that ends inside the enclave, where the instance
+around it cannot read it. This package has the parts that run on the
+instance (HTTP proxy and tunnel), their systemd units, and the verifier of
+attestation documents.")
 set(CPACK_RESOURCE_FILE_LICENSE ${PROJECT_SOURCE_DIR}/LICENSE)
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_SET_DESTDIR ON) # /etc is not below /usr
@@ -81,6 +83,7 @@ set(CPACK_RPM_FILE_NAME RPM-DEFAULT)
 set(CPACK_RPM_PACKAGE_LICENSE MIT)
 set(CPACK_RPM_PACKAGE_SUMMARY "${CPACK_PACKAGE_DESCRIPTION_SUMMARY}")
 set(CPACK_RPM_PACKAGE_AUTOREQ ON)
+set(CPACK_RPM_PACKAGE_RELOCATABLE OFF)
 set(CPACK_RPM_USER_FILELIST "%config(noreplace) /etc/nitroproxy/config.json" "%config(noreplace) /etc/logrotate.d/nitroproxy")
 set(CPACK_RPM_EXCLUDE_FROM_AUTO_FILELIST_ADDITION /etc /etc/logrotate.d /usr/lib/systemd /usr/lib/systemd/system
     /usr/lib/sysusers.d /usr/lib/tmpfiles.d /usr/share/man /usr/share/man/man1 /usr/share/man/man5 /usr/share/zsh

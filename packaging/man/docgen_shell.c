@@ -12,6 +12,19 @@ static void flags_of(const struct opt *row, struct opt_name *full, const char **
 	*brief = row->flag && strcmp(row->flag, full->text) != 0 ? row->flag : NULL;
 }
 
+/* --listen is of several commands, each with a setting of its own. */
+static bool is_first_of_its_flag(const struct opt *row)
+{
+	OPT_EACH(before, &settings_table)
+	{
+		if (before == row)
+			return true;
+		if (before->flag && strcmp(before->flag, row->flag) == 0)
+			return false;
+	}
+	return true;
+}
+
 static bool is_prefix_only(const struct opt *row)
 {
 	return row->type == OPT_ACTION && row->choices;
@@ -62,7 +75,7 @@ void docgen_bash_values(void)
 			continue;
 		flags_of(row, &full, &brief);
 		printf("\t--%s", full.text);
-		if (brief)
+		if (brief && is_first_of_its_flag(row))
 			printf(" | --%s", brief);
 		if (row->letter)
 			printf(" | -%c", row->letter);
