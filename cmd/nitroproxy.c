@@ -13,6 +13,7 @@ static const struct {
 	{"host", cmd_host, "on the instance: the HTTP proxy for its apps"},
 	{"enclave", cmd_enclave, "in the enclave: policy, TLS, and the HTTP listener for apps inside"},
 	{"tunnel", cmd_tunnel, "on the instance: carries the enclave's connections to services"},
+	{"demo", cmd_demo, "checks a running proxy, or with --local a whole one of its own"},
 	{"verify", cmd_verify, "checks an attestation document"},
 	{"image", cmd_image, "builds and describes enclave images (EIF)"},
 	{"verify-chain", cmd_verify_chain, "checks a certificate chain as the enclave would"},

@@ -43,6 +43,8 @@ static bool rewrite(struct host *h, struct exchange *x, struct error *err)
 	struct buf *text = exchange_text(x);
 	char authority[TARGET_AUTHORITY_MAX];
 	struct span scheme = {0};
+	if (h->settings->trace && trace_asked(head))
+		info->trace = mem_zero(sizeof *info->trace);
 	hop_clean(head, &h->via);
 	if (info->target.kind == TARGET_URL)
 		scheme = info->target.https ? SPAN("https://") : SPAN("http://");
@@ -57,6 +59,8 @@ static bool rewrite(struct host *h, struct exchange *x, struct error *err)
 	head_remove(head, "Host");
 	if (!head_add(head, SPAN("Host"), (struct span){text->p + scheme.n, strlen(authority)}))
 		return error_set(err, ERR_HEAD_SIZE, "the request has too many fields");
+	if (info->trace) /* the enclave may tell, too */
+		head_add(head, SPAN(TRACE_FIELD), SPAN("1"));
 	head->target = buf_span(text);
 	return true;
 }
