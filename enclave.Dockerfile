@@ -18,7 +18,7 @@ COPY packaging/deps.sh packaging/mbedtls-config.h packaging/
 COPY lib/tls/gcm_alt.h lib/tls/
 RUN packaging/deps.sh --no-tests
 COPY . .
-RUN cmake --preset static -DCMAKE_C_FLAGS=-ffile-prefix-map=/src=. && cmake --build --preset static
+RUN cmake --preset static && cmake --build --preset static
 RUN install -D -s build/static/nitroproxy /image/usr/bin/nitroproxy && \
     install -D -m 644 config/enclave.json /image/etc/nitroproxy/enclave.json && \
     install -D -m 644 /etc/ssl/certs/ca-certificates.crt /image/etc/ssl/certs/ca-certificates.crt && \

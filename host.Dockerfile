@@ -14,7 +14,7 @@ COPY packaging/deps.sh packaging/mbedtls-config.h packaging/
 COPY lib/tls/gcm_alt.h lib/tls/
 RUN packaging/deps.sh --no-tests
 COPY . .
-RUN cmake --preset package -DCMAKE_C_FLAGS=-ffile-prefix-map=/src=. && cmake --build --preset package
+RUN cmake --preset package && cmake --build --preset package
 # Since 2.34 glibc resolves names from files and DNS without further modules.
 RUN install -D -s build/package/nitroproxy /image/usr/bin/nitroproxy && \
     install -D -m 644 config/config.json /image/etc/nitroproxy/config.json && \
