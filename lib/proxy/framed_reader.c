@@ -301,7 +301,8 @@ static void on_stream(void *arg, struct block *b, const struct error *err)
 		r->state = FRAMED_DONE;
 		fn(r->arg, NULL, NULL);
 	} else {
-		error_set(&cut, ERR_TRUNCATED, "the connection ended in the middle of an exchange");
+		error_set(&cut, r->kind == HEAD_REQUEST ? ERR_CLIENT_GONE : ERR_TRUNCATED,
+			  "the connection ended in the middle of an exchange");
 		fail(r, &cut);
 	}
 }
