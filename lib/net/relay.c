@@ -203,6 +203,12 @@ struct relay *relay_start(struct stream *a, struct stream *b, const struct relay
 	return r;
 }
 
+void relay_set_idle(struct relay *r, uint64_t idle_ms)
+{
+	r->options.idle_ms = idle_ms;
+	timer_start(loop_of(r), &r->idle, idle_ms, on_idle);
+}
+
 void relay_bytes(const struct relay *r, uint64_t *a_to_b, uint64_t *b_to_a)
 {
 	*a_to_b = r->forth.bytes;

@@ -38,6 +38,9 @@ struct relay *relay_start(struct stream *a, struct stream *b, const struct relay
 			  relay_fn *fn, void *arg);
 void relay_cancel(struct relay *r);
 
+/* From now on it ends after idle_ms without a byte. */
+void relay_set_idle(struct relay *r, uint64_t idle_ms);
+
 /* So far. */
 void relay_bytes(const struct relay *r, uint64_t *a_to_b, uint64_t *b_to_a);
 

@@ -96,6 +96,8 @@ void tunnel_drain(struct tunnel *t, void (*done)(void *arg), void *arg)
 	t->on_drained = done;
 	t->drained_arg = arg;
 	t->drained.run = on_drained;
+	LIST_EACH (it, &t->conns)
+		tunnel_conn_drain(tunnel_conn_of(it));
 	if (t->stats.open == 0)
 		loop_post(t->loop, &t->drained, on_drained);
 }

@@ -209,6 +209,18 @@ static void on_answered(void *arg, const struct error *err)
 	c->relay = relay_start(client, service, &options, on_relayed, c);
 }
 
+/*
+ * Most connections that are quiet are idle ones in the enclave's pool, which it replaces without a
+ * word; waiting for them would make each stop last the whole of timeouts.drain.
+ */
+#define DRAIN_QUIET_MS 3000
+
+void tunnel_conn_drain(struct tunnel_conn *c)
+{
+	if (c->relay)
+		relay_set_idle(c->relay, DRAIN_QUIET_MS);
+}
+
 static void on_answer_timeout(struct timer *t)
 {
 	struct tunnel_conn *c = container_of(t, struct tunnel_conn, timer);

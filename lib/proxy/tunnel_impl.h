@@ -31,6 +31,8 @@ struct tunnel {
 struct tunnel_conn *tunnel_conn_new(struct tunnel *t, struct stream *client);
 /* At once, because the tunnel itself ends. */
 void tunnel_conn_cut(struct tunnel_conn *c);
+/* The tunnel drains: a connection that is quiet ends soon. */
+void tunnel_conn_drain(struct tunnel_conn *c);
 struct tunnel_conn *tunnel_conn_of(struct list *in_conns);
 
 /* One is over and has left the lists. */
