@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "confine.h"
 #include "systemd.h"
 
 /*
@@ -87,19 +88,20 @@ static void on_drain_timeout(struct timer *t)
 	     "the time to drain is over: what still ran was cut");
 }
 
-static void on_end_signal(void *arg)
+void daemon_drain(struct daemon *d, const char *why)
 {
-	struct daemon *d = arg;
 	if (d->draining) {
-		stop(d, "a second signal: what still ran was cut");
+		stop(d, "told to end twice: what still ran was cut");
 		return;
 	}
 	d->draining = true;
-	log_write(LOG_INFO, "drain", LOG_UINT("within_ms", d->settings.timeouts.drain));
+	log_write(LOG_INFO, "drain", LOG_STR("detail", why), LOG_UINT("within_ms", d->settings.timeouts.drain));
 	systemd_notify("STOPPING=1");
 	timer_start(d->loop, &d->drain_timer, d->settings.timeouts.drain, on_drain_timeout);
 	d->drain(d->arg);
 }
+
+static void on_end_signal(void *arg) { daemon_drain(arg, "a signal"); }
 
 void daemon_drained(struct daemon *d)
 {
@@ -163,6 +165,7 @@ bool daemon_start(struct daemon *d, int argc, char **argv, enum command command,
 	raise_descriptor_limit();
 	if (command == CMD_TUNNEL)
 		setenv("UV_THREADPOOL_SIZE", TUNNEL_THREADS, 0);
+	setenv("UV_USE_IO_URING", "0", 1); /* whose calls no filter sees */
 	log_start(d);
 	systemd_sockets(&d->sockets);
 	d->loop = loop_new();
@@ -189,8 +192,11 @@ struct listener *daemon_listen(struct daemon *d, const char *name, const char *a
 
 int daemon_run(struct daemon *d, void (*drain)(void *arg), void *arg)
 {
+	struct error err;
 	d->drain = drain;
 	d->arg = arg;
+	if (!confine(&d->settings, &err))
+		return daemon_failed(d, &err);
 	d->watchdog_ms = systemd_watchdog_ms() / 2;
 	if (d->watchdog_ms)
 		timer_start(d->loop, &d->watchdog, d->watchdog_ms, on_watchdog);

@@ -57,9 +57,11 @@ bool daemon_start(struct daemon *d, int argc, char **argv, enum command command,
 struct listener *daemon_listen(struct daemon *d, const char *name, const char *address, listener_fn *fn,
 			       void *arg, struct error *err);
 
-/* Says READY and runs. drain: stop accepting, close what is idle, and call daemon_drained when nothing runs.
+/* Enters the sandbox, says READY and runs. drain: stop accepting, close what is idle, and call daemon_drained when nothing runs.
  */
 int daemon_run(struct daemon *d, void (*drain)(void *arg), void *arg);
+/* Ends it in order, as SIGTERM does; why is for the log. Once more: at once. */
+void daemon_drain(struct daemon *d, const char *why);
 /* From the loop, also from within drain. */
 void daemon_drained(struct daemon *d);
 

@@ -27,6 +27,7 @@ struct enclave {
 	struct enclave_status *status;
 	struct attest *attest;
 	struct via via;
+	struct enclave_surroundings around;
 	struct metrics metrics;
 	struct exchange_role role;
 	struct channel_server_config channels;
@@ -50,6 +51,9 @@ static bool judge(struct enclave *e, struct exchange *x, struct error *err)
 		return error_set_hop(err, ERR_DENIED, HOP_ENCLAVE,
 				     "http:// targets can be read and altered on their way; use https://, or set "
 				     "allow_plain_http");
+	if (t->kind == TARGET_URL && t->https && e->around.clock_good &&
+	    !e->around.clock_good(e->around.arg, err))
+		return false;
 	struct policy_request r = {
 		.host = t->host, .port = t->port, .method = info->request->method, .path = t->path};
 	policy_judge(&e->policy, &r, &v);
@@ -204,6 +208,13 @@ static void on_channel_closed(void *owner, struct channel_server *c)
 	listener_resume(e->frames);
 }
 
+static void on_metrics(void *owner, struct buf *out)
+{
+	struct enclave *e = owner;
+	if (e->around.metrics)
+		e->around.metrics(e->around.arg, out);
+}
+
 static void on_ping(void *owner)
 {
 	struct enclave *e = owner;
@@ -302,6 +313,7 @@ static bool load(struct enclave *e, struct error *err)
 					       .metrics = &e->metrics,
 					       .upstream = e->upstream,
 					       .on_status = on_status,
+					       .on_metrics = on_metrics,
 					       .owner = e};
 	e->status = enclave_status_new(e->loop, &status);
 	struct front_config front = {.settings = s,
@@ -348,6 +360,8 @@ struct enclave *enclave_new(struct loop *l, const struct settings *s, struct err
 	enclave_free(e);
 	return NULL;
 }
+
+void enclave_surround(struct enclave *e, const struct enclave_surroundings *around) { e->around = *around; }
 
 void enclave_log_start(const struct enclave *e)
 {

@@ -5,10 +5,20 @@
 #ifndef PROXY_ENCLAVE_H
 #define PROXY_ENCLAVE_H
 
+#include "base/buf.h"
 #include "net/listener.h"
 #include "proxy/settings.h"
 
 struct enclave;
+
+/* What the machine around tells, for those who know it; all of it may be NULL. */
+struct enclave_surroundings {
+	/* False: the clock is wrong, and no certificate may be judged by it. */
+	bool (*clock_good)(void *arg, struct error *err);
+	/* Appends lines for /metrics (proxy/metrics.h). */
+	void (*metrics)(void *arg, struct buf *out);
+	void *arg;
+};
 
 /* settings: borrowed. NULL: err says which setting. */
 struct enclave *enclave_new(struct loop *l, const struct settings *s, struct error *err);
@@ -23,6 +33,8 @@ void enclave_add_http(struct enclave *e, struct listener *http);
 
 /* Stops accepting; drained(arg) once, when nothing runs any more. */
 void enclave_drain(struct enclave *e, void (*drained)(void *arg), void *arg);
+
+void enclave_surround(struct enclave *e, const struct enclave_surroundings *around); /* copied */
 
 /* For the start: what policy and trust store are in force. */
 void enclave_log_start(const struct enclave *e);

@@ -118,6 +118,7 @@ static void render_metrics(struct enclave_status *s, struct buf *out)
 	metrics_line(out, "enclave", "counter", "tls_full_total", "Full TLS handshakes.", up->tls_full);
 	metrics_line(out, "enclave", "counter", "tls_resumed_total", "Resumed TLS handshakes.", up->tls_resumed);
 	metrics_line(out, "enclave", "counter", "log_dropped_total", "Log lines lost.", log_dropped());
+	s->config.on_metrics(s->config.owner, out);
 }
 
 void enclave_status_reply(struct enclave_status *s, struct exchange *x)

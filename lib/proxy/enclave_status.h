@@ -18,6 +18,8 @@ struct enclave_status_config { /* all borrowed */
 	struct upstream *upstream;
 	/* The answer to enclave_status_ask; json is valid during the call. From the loop. */
 	void (*on_status)(void *owner, struct span json);
+	/* Appends what others count. */
+	void (*on_metrics)(void *owner, struct buf *out);
 	void *owner;
 };
 

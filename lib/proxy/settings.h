@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/opt.h"
+#include "base/sandbox.h"
 #include "base/text_list.h"
 #include "proxy/policy.h"
 #include "tls/tls_conf.h"
@@ -36,6 +37,11 @@ struct settings {
 		const char *listen;	 /* frames from the host */
 		const char *http_listen; /* plain HTTP from apps inside; "": none */
 		const char *tunnel;	 /* where the enclave finds the tunnel */
+		bool init;		 /* does what a first process has to, even if it is not the first */
+		struct text_list app;	 /* program and arguments of the application beside it; none: no such */
+		struct text_list app_env; /* NAME=VALUE */
+		uint32_t app_uid;	 /* user and group of the application; 0: stays root */
+		bool app_once;		 /* the application's end is the enclave's */
 	} enclave;
 
 	struct {
@@ -59,6 +65,8 @@ struct settings {
 		struct text_list cipher_suites; /* IANA names, in order of preference */
 		struct text_list ca_file;	/* files or directories; none: the system's bundle */
 	} tls;
+
+	enum sandbox_mode sandbox;
 
 	bool allow_plain_http; /* http:// targets */
 	bool trace;	       /* requests may ask for the times of their stages: trace.h */

@@ -66,6 +66,9 @@ static const struct opt_choice nsm_choices[] = {{"auto", NSM_AUTO},
 						{"off", NSM_OFF},
 						{NULL, 0}};
 
+static const struct opt_choice sandbox_modes[] = {
+	{"enforce", SANDBOX_ENFORCE}, {"log", SANDBOX_LOG}, {"off", SANDBOX_OFF}, {NULL, 0}};
+
 static const struct opt_choice levels[] = {
 	{"error", LOG_ERROR}, {"critical", LOG_ERROR}, {"warn", LOG_WARN}, {"warning", LOG_WARN},
 	{"info", LOG_INFO},   {"debug", LOG_DEBUG},    {NULL, 0}};
@@ -128,6 +131,9 @@ static const struct opt rows[] = {
 	BOOL("allow_plain_http", allow_plain_http, "false", .commands = E,
 	     .help = "Lets http:// targets through, which the host can read and alter"),
 
+	WORD("sandbox", sandbox, enum sandbox_mode, sandbox_modes, "enforce", .commands = H | E | T,
+	     .help = "Whether a system call or file that the role has no use for ends the process, is logged by the kernel, or done"),
+
 	BOOL("trace", trace, "false", .commands = H | E,
 	     .help = "Answers requests that ask with X-Nitroproxy-Trace: 1 with times by stage and the facts of TLS"),
 
@@ -151,6 +157,16 @@ static const struct opt rows[] = {
 	     .help = "Where the enclave listens for plain HTTP from apps inside it; unset: nowhere"),
 	ADDR("enclave.tunnel", enclave.tunnel, "vsock:parent:5001", .commands = E, .flag = "tunnel",
 	     .help = "Where the enclave finds the tunnel"),
+	BOOL("enclave.init", enclave.init, "false", .commands = E, .flag = "init",
+	     .help = "Prepares the machine as its first process does: mounts, modules, lo, clock, heartbeat; as PID 1 always"),
+	LIST("enclave.app", enclave.app, "", .commands = E, .arg = "WORDS",
+	     .help = "Application to run beside the enclave's proxy: program and arguments; unset: none"),
+	LIST("enclave.app_env", enclave.app_env, "", .commands = E, .arg = "NAME=VALUE",
+	     .help = "The application's environment, beside PATH, HOME and the proxy's variables"),
+	UINT("enclave.app_uid", enclave.app_uid, "1000", 0, UINT32_MAX - 1, .commands = E,
+	     .help = "User and group that the application runs as; 0: root"),
+	BOOL("enclave.app_once", enclave.app_once, "false", .commands = E,
+	     .help = "Ends the enclave when the application ends, instead of starting it again"),
 
 	UINT("host_proxy.port", host_proxy.port, "8080", 0, 65535, .commands = H, .flag = "port", .letter = 'p',
 	     .env = "HOST_PROXY_PORT", .help = "TCP port of the proxy on 127.0.0.1; 0: any that is free"),
