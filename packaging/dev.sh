@@ -6,7 +6,8 @@
 #   local [--once]    install, build, start tunnel, enclave, host and a TLS 1.3 origin, send requests through all of
 #                     them and show what happened; stays up until Ctrl-C, with --once it ends (status 1 if any failed)
 #   test [--suite S]  install, build with sanitizers, run all tests or those of one suite:
-#                     unit, fuzz, integration, security, enclave
+#                     unit, fuzz, integration, security, enclave; or images, which only runs when asked for: it builds
+#                     container images and packages (needs root, buildah, debootstrap, rpm; takes minutes)
 #   deps              install what is needed (packaging/deps.sh)
 #   build             build the release binary, build/release/nitroproxy
 #   start, stop, restart
@@ -60,8 +61,9 @@ run_tests() { # [--suite NAME]
 	case ${1-} in
 	'') ;;
 	--suite)
-		[[ ${2-} =~ ^(unit|fuzz|integration|security|enclave)$ ]] || die "no such suite: '${2-}'"
+		[[ ${2-} =~ ^(unit|fuzz|integration|security|enclave|images)$ ]] || die "no such suite: '${2-}'"
 		select=(-L "^$2\$")
+		[ "$2" != images ] || export NP_IMAGES=1
 		;;
 	*) die "unknown option $1" ;;
 	esac
