@@ -43,6 +43,13 @@ static void put_hop(struct buf *out, const struct health_hop *hop)
 	buf_add_text(out, "}");
 }
 
+static void put_sandbox(struct buf *out)
+{
+	const struct sandbox_state *now = sandbox_state();
+	buf_printf(out, "\"sandbox\":{\"mode\":\"%s\",\"landlock\":%d,\"memory_locked\":%s}",
+		   sandbox_mode_name(now->mode), now->landlock, now->memory_locked ? "true" : "false");
+}
+
 void health_json(struct buf *out, const char *role, const struct settings *s, uint64_t started_us,
 		 const struct health_hop *hop, const char *extra)
 {
@@ -54,7 +61,9 @@ void health_json(struct buf *out, const char *role, const struct settings *s, ui
 		buf_add_text(out, i ? "," : "");
 		health_text(out, span_of(s->insecure.items[i]));
 	}
-	buf_add_text(out, "]},\"hops\":{");
+	buf_add_text(out, "],");
+	put_sandbox(out);
+	buf_add_text(out, "},\"hops\":{");
 	put_hop(out, hop);
 	buf_add_text(out, "}");
 	if (extra)

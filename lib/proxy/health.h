@@ -3,7 +3,8 @@
  * enclave gives the host.
  *
  *	{"status":"ok","role":"host","version":"0.1.0","uptime_s":12,
- *	 "security":{"mode":"secure","insecure":[]},
+ *	 "security":{"mode":"secure","insecure":[],
+ *	             "sandbox":{"mode":"enforce","landlock":7,"memory_locked":true}},
  *	 "hops":{"enclave":{"state":"ok","latency_ms":0.4,"detail":{..}}, "tunnel":{..}}}
  *
  * status is "ok" when every hop behind this one answers, else "failed": that decides 200 or 503.

@@ -141,6 +141,9 @@ bool settings_check(struct settings *s, struct error *err)
 				 "(TLS_AES_256_GCM_SHA384 is one)");
 	if (!check_rules(s, err))
 		return false;
+	if (s->sandbox != SANDBOX_ENFORCE)
+		text_list_addf(&s->warnings, "sandbox is %s: whoever takes over the process is not held back",
+			       sandbox_mode_name(s->sandbox));
 	if (s->enclave.debug_mode)
 		text_list_add(&s->insecure, "enclave.debug_mode is true: everything is logged, and a debug "
 					    "enclave proves nothing");
