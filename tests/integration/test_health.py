@@ -1,0 +1,138 @@
+"""/health names the hop that fails; /metrics can be read by Prometheus; the logs of the three roles fit together."""
+import json
+import re
+import socket
+
+from harness.origin import pattern
+
+
+def health(front):
+    answer = front.get("/health")
+    assert answer.get("Content-Type") == "application/json"
+    document = json.loads(answer.body)
+    assert (document["status"] == "ok") == (answer.status == 200)
+    assert answer.status in (200, 503)
+    return answer.status, document
+
+
+def test_all_is_well(chain):
+    status, document = health(chain.front)
+    assert status == 200
+    assert document["role"] == "host"
+    assert re.fullmatch(r"\d+\.\d+\.\d+", document["version"])
+    assert document["uptime_s"] >= 0
+    assert (document["security"]["mode"], document["security"]["insecure"]) == ("secure", [])
+    enclave = document["hops"]["enclave"]
+    assert enclave["state"] == "ok"
+    assert enclave["detail"]["hops"]["tunnel"]["state"] == "ok"
+    assert enclave["detail"]["tls"]["min_version"] == "TLSv1.3"
+    assert health(chain.inner)[1]["role"] == "enclave"
+
+
+def test_live_needs_nobody(start_chain):
+    chain = start_chain()
+    chain.enclave.kill()
+    answer = chain.front.get("/health/live")
+    assert (answer.status, json.loads(answer.body)) == (200, {"status": "ok"})
+
+
+def test_the_enclave_is_gone(start_chain):
+    chain = start_chain()
+    assert health(chain.front)[0] == 200
+    chain.enclave.kill()
+    status, document = health(chain.front)
+    assert status == 503
+    assert document["hops"]["enclave"]["state"] == "failed"
+    assert document["hops"]["enclave"]["last_error"]["hop"] == "enclave"
+    chain.start("enclave")
+    assert health(chain.front)[0] == 200
+
+
+def test_the_tunnel_is_gone(start_chain):
+    chain = start_chain()
+    chain.tunnel.kill()
+    for front in (chain.front, chain.inner):
+        status, document = health(front)
+        assert status == 503
+    enclave = health(chain.front)[1]["hops"]["enclave"]
+    assert enclave["state"] == "ok"
+    assert enclave["detail"]["hops"]["tunnel"]["state"] == "failed"
+    assert enclave["detail"]["hops"]["tunnel"]["last_error"]["hop"] == "tunnel"
+
+
+def test_head_and_other_methods(chain):
+    assert chain.front.request("HEAD", "/health/live").status == 200
+    assert chain.front.request("POST", "/health", [], b"x").status in (404, 405)
+    assert chain.front.request("OPTIONS", "*").status == 204
+
+
+def test_a_target_is_not_health(chain, origin):
+    """A service's own /health is the service's."""
+    origin.handle("/health", lambda connection, _request: connection.reply(200, [], b"theirs"))
+    assert chain.front.get(f"{origin.url}/health").body == b"theirs"
+
+
+# ---- metrics ----
+
+LINE = re.compile(r'([a-z_]+)(\{[a-z]+="[^"]*"(?:,[a-z]+="[^"]*")*\})? ([0-9.e+-]+)')
+
+
+def metrics(front):
+    answer = front.get("/metrics")
+    assert answer.get("Content-Type").startswith("text/plain; version=0.0.4")
+    samples, types = {}, {}
+    for line in answer.body.decode().splitlines():
+        if line.startswith("# TYPE "):
+            _, _, name, kind = line.split(" ")
+            assert name not in types, f"{name} is declared twice"
+            types[name] = kind
+        elif not line.startswith("# HELP "):
+            match = LINE.fullmatch(line)
+            assert match, line
+            family = re.sub(r"_(bucket|sum|count)$", "", match.group(1))
+            assert match.group(1) in types or types.get(family) == "histogram", line
+            assert match.group(1) + (match.group(2) or "") not in samples, f"{line} stands twice"
+            samples[match.group(1) + (match.group(2) or "")] = float(match.group(3))
+    return samples
+
+
+def test_metrics_count(start_chain, origin):
+    chain = start_chain()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    chain.front.get(f"{origin.url}/bytes/1000")
+    chain.front.request("POST", f"{origin.url}/sha256", [], pattern(500))
+    chain.front.get(f"https://localhost:{port}/")
+    for role, front in (("host", chain.front), ("enclave", chain.inner)):
+        samples = metrics(front)
+        assert samples[f'nitroproxy_requests_total{{role="{role}",code="2xx"}}'] == 2
+        assert samples[f'nitroproxy_requests_total{{role="{role}",code="5xx"}}'] == 1
+        errors = samples.get(f'nitroproxy_errors_total{{role="{role}",kind="refused",hop="service"}}')
+        assert errors == (1 if role == "enclave" else None)  # for the host it was an answer like others
+        assert samples[f'nitroproxy_request_bytes_total{{role="{role}"}}'] == 500
+        assert samples[f'nitroproxy_response_bytes_total{{role="{role}"}}'] >= 1000
+        buckets = [v for k, v in samples.items() if k.startswith("nitroproxy_request_duration_seconds_bucket")]
+        assert buckets == sorted(buckets)
+        assert buckets[-1] == samples[f'nitroproxy_request_duration_seconds_count{{role="{role}"}}'] == 3
+
+
+def test_metrics_do_not_grow_with_targets(start_chain):
+    chain = start_chain()
+    chain.front.get("https://localhost:1/")
+    before = len(metrics(chain.front))
+    for port in range(2, 30):
+        chain.front.get(f"https://localhost:{port}/{port}")
+    assert len(metrics(chain.front)) == before
+
+
+# ---- logs ----
+
+def test_a_line_for_each_exchange(start_chain, origin):
+    chain = start_chain()
+    chain.front.request("POST", f"{origin.url}/sha256", [("Authorization", "s3cr3t")], b"pa55word")
+    pattern_ = r"msg=exchange id=([0-9a-f]{16}) method=POST target=(\S+) status=200 up=8 "
+    host, enclave = (p.wait_line(pattern_) for p in (chain.host, chain.enclave))
+    assert host.groups() == enclave.groups()
+    assert host.group(2) == origin.authority
+    for process in chain.processes.values():
+        assert not process.matching("s3cr3t|pa55word|/sha256")
