@@ -104,6 +104,12 @@ const char *error_kind_name(enum error_kind kind)
 	return (unsigned)kind < ERR_KINDS ? kinds[kind].name : "unknown";
 }
 
+bool error_is_unreachable(enum error_kind kind)
+{
+	return kind == ERR_UNAVAILABLE || kind == ERR_REFUSED || kind == ERR_UNREACHABLE ||
+	       kind == ERR_CONNECT_TIMEOUT || kind == ERR_RESET || kind == ERR_IO;
+}
+
 enum error_kind error_kind_of(const char *name)
 {
 	for (int k = 1; k < ERR_KINDS; k++)

@@ -92,6 +92,8 @@ bool error_errno(struct error *err, int code, const char *fmt, ...) __attribute_
 /* Puts "WHAT: " in front of the text. */
 bool error_wrap(struct error *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* The next hop was not reached, or went away: another attempt may find it. */
+bool error_is_unreachable(enum error_kind kind);
 const char *error_kind_name(enum error_kind kind);     /* "tls_certificate" */
 enum error_kind error_kind_of(const char *name);       /* ERR_NONE if unknown */
 int error_status(enum error_kind kind);                /* HTTP status */

@@ -173,6 +173,8 @@ static void on_dialled(void *arg, struct stream *s, const struct error *err)
 		o->failed = true;
 		o->err = *err;
 		o->err.hop = HOP_ENCLAVE;
+		if (error_is_unreachable(err->kind) && err->kind != ERR_CONNECT_TIMEOUT)
+			o->err.kind = ERR_UNAVAILABLE; /* 503: the proxy itself is not whole */
 	} else {
 		o->conn = new_conn(o->pool, s);
 		o->conn->taken = o;

@@ -442,9 +442,7 @@ static void on_wait_over(struct timer *t)
 
 static void open_failed(struct exchange *x, const struct error *err)
 {
-	bool reachable = err->kind == ERR_REFUSED || err->kind == ERR_UNREACHABLE ||
-			 err->kind == ERR_CONNECT_TIMEOUT || err->kind == ERR_RESET || err->kind == ERR_IO;
-	if (!reachable || x->open_failures >= x->role->max_retries) {
+	if (!error_is_unreachable(err->kind) || x->open_failures >= x->role->max_retries) {
 		struct error why = *err;
 		if (why.hop == HOP_NONE)
 			why.hop = x->role->next;

@@ -353,7 +353,10 @@ static void on_dialled(void *arg, struct stream *s, const struct error *err)
 	struct opening *o = arg;
 	o->dial = NULL;
 	if (err) {
-		fail(o, err, HOP_TUNNEL);
+		struct error why = *err;
+		if (error_is_unreachable(err->kind) && err->kind != ERR_CONNECT_TIMEOUT)
+			why.kind = ERR_UNAVAILABLE; /* 503: the proxy itself is not whole */
+		fail(o, &why, HOP_TUNNEL);
 		return;
 	}
 	o->stream = s;
