@@ -10,9 +10,15 @@
 
 const char verify_help[] =
 	"usage: nitroproxy verify [OPTION]..\n"
-	"Verifies an attestation document. Exit status: 0 good, 1 refused, 2 wrong usage.\n"
+	"Verifies an attestation document. Exit status: 0 good, 1 refused,\n"
+	"2 wrong usage, or nothing there to verify.\n"
 	"\n"
 	"  --file DOC           the document, CBOR or base64; default: standard input\n"
+	"  --url URL            ask http://HOST:PORT or https://HOST:PORT instead, with a\n"
+	"                       nonce made for it; of https the TLS session must end at\n"
+	"                       the key that the document vouches for\n"
+	"  --forward ADDR       after that, take plain connections at ADDR and carry\n"
+	"                       each over TLS that is verified so (127.0.0.1:9000)\n"
 	"  --nonce HEX          the nonce it must carry: proof that it is not an old one\n"
 	"  --any-nonce          do without\n"
 	"  --pcr0 HEX ..        what PCR 0 to 31 must be; 0, 1, 2: image, 8: its signer\n"
@@ -25,13 +31,15 @@ const char verify_help[] =
 	"  --root FILE          trust this root certificate instead of AWS's, PEM or DER\n"
 	"  --claims FILE        what the enclave says about itself: its SHA-256\n"
 	"                       must be the document's user_data\n"
-	"  --policy FILE        the claims' policy must be this file; likewise\n"
-	"  --binary FILE  --trust-store FILE  --config FILE\n"
+	"  --policy FILE        the claims' policy must be this one; likewise\n"
+	"  --trust-store FILE, and --binary FILE or --config FILE byte for byte\n"
 	"  --json               print JSON\n"
 	"  --help\n";
 
 enum {
 	FLAG_FILE = 256,
+	FLAG_URL,
+	FLAG_FORWARD,
 	FLAG_NONCE,
 	FLAG_ANY_NONCE,
 	FLAG_ANY_PCRS,
@@ -116,6 +124,12 @@ static bool parse_one(struct verify_args *a, int flag, const char *value, struct
 	case FLAG_FILE:
 		a->file = value;
 		return true;
+	case FLAG_URL:
+		a->url = value;
+		return true;
+	case FLAG_FORWARD:
+		a->forward = value;
+		return true;
 	case FLAG_NONCE:
 		return parse_hex(value, "nonce", a->nonce, sizeof a->nonce, &a->wish.nonce, err);
 	case FLAG_ANY_NONCE:
@@ -127,6 +141,7 @@ static bool parse_one(struct verify_args *a, int flag, const char *value, struct
 	case FLAG_MAX_AGE:
 		return parse_age(value, &a->wish.max_age, err);
 	case FLAG_AT:
+		a->has_at = true;
 		return parse_time(value, &a->wish.at, err);
 	case FLAG_ROOT:
 		a->root_file = value;
@@ -148,13 +163,22 @@ static bool check_request(const struct verify_args *a, struct error *err)
 {
 	if (a->help)
 		return true;
-	if (!a->wish.nonce.p == !a->any_nonce)
+	if (a->url && (a->file || a->claims_file || a->any_nonce))
+		return usage(err, "--url brings document and claims, and a nonce: no --file, --claims, "
+				  "--any-nonce");
+	if (a->forward && (!a->url || strncasecmp(a->url, "https://", 8) != 0))
+		return usage(err, "--forward needs --url https://..");
+	if (a->forward && (a->wish.nonce.p || a->json))
+		return usage(err, "--forward asks anew for each key: no --nonce and no --json");
+	if (a->url && a->wish.nonce.p && (a->wish.nonce.n < 16 || a->wish.nonce.n > 64))
+		return usage(err, "--url takes nonces of 16 to 64 bytes");
+	if (!a->url && !a->wish.nonce.p == !a->any_nonce)
 		return usage(err, "give --nonce HEX, or --any-nonce to accept an old document");
 	if (a->has_pcr == a->any_pcrs)
 		return usage(err, "give --pcr0 HEX (or others), or --any-pcrs to accept any enclave");
 	for (enum claim i = 0; i < CLAIM_COUNT; i++)
-		if (a->claimed_files[i] && !a->claims_file)
-			return error_set(err, ERR_CONFIG, "--%s needs --claims", claim_name(i));
+		if (a->claimed_files[i] && !a->claims_file && !a->url)
+			return error_set(err, ERR_CONFIG, "--%s needs --claims or --url", claim_name(i));
 	return true;
 }
 
@@ -162,6 +186,8 @@ bool verify_parse_args(struct verify_args *a, int argc, char **argv, struct erro
 {
 	static const struct option fixed[] = {
 		{"file", required_argument, NULL, FLAG_FILE},
+		{"url", required_argument, NULL, FLAG_URL},
+		{"forward", required_argument, NULL, FLAG_FORWARD},
 		{"nonce", required_argument, NULL, FLAG_NONCE},
 		{"any-nonce", no_argument, NULL, FLAG_ANY_NONCE},
 		{"any-pcrs", no_argument, NULL, FLAG_ANY_PCRS},

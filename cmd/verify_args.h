@@ -7,14 +7,16 @@
 #include "nsm/claims.h"
 
 struct verify_args {
-	const char *file;			/* NULL: standard input */
-	const char *root_file, *claims_file;	/* or NULL */
+	const char *file;		     /* NULL: standard input, or url */
+	const char *url;		     /* ask there; or NULL */
+	const char *forward;		     /* .. and then forward what comes in at this address; or NULL */
+	const char *root_file, *claims_file; /* or NULL */
 	const char *claimed_files[CLAIM_COUNT]; /* what the claims are held against; or NULL */
-	bool any_nonce, any_pcrs, has_pcr, json, help;
+	bool any_nonce, any_pcrs, has_pcr, has_at, json, help;
 	uint8_t nonce[ATTESTATION_OPTIONAL_MAX];
 	uint8_t pcrs[ATTESTATION_PCRS][ATTESTATION_PCR_MAX];
-	struct attestation_wish
-		wish; /* points into this struct; root and claims are left to who reads the files */
+	struct attestation_wish wish; /* points into this struct; root, claims and the present
+					 are left to who uses them */
 };
 
 extern const char verify_help[];

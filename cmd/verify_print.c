@@ -4,46 +4,27 @@
 
 #include "base/check.h"
 
-/* The last row, behind the steps of attestation_verify. */
-enum { FILES = ATTESTATION_STEP_COUNT, ROWS };
-
 static const char *row_name(int row)
 {
-	return row == FILES ? "files" : attestation_step_name(row);
+	return row == VERIFY_STEP_CHANNEL ? "channel"
+	       : row == VERIFY_STEP_FILES ? "files"
+					  : attestation_step_name((enum attestation_step)row);
 }
 
-static bool was_asked(const struct verify_result *r, int row)
-{
-	switch (row) {
-	case ATTESTATION_STEP_NONCE:
-		return r->wish->nonce.p;
-	case ATTESTATION_STEP_CLAIMS:
-		return r->wish->claims.p;
-	case FILES:
-		for (int i = 0; i < CLAIM_COUNT; i++)
-			if (r->files[i])
-				return true;
-		return false;
-	default:
-		return true;
-	}
-}
-
-/* The steps stop at the first that fails; the files are looked at when none did. */
+/* They stop at the first that fails. */
 static const char *row_result(const struct verify_result *r, int row)
 {
-	int failed = r->good ? ROWS : (int)r->report->failed;
-	if (row > failed)
+	if (row > r->failed)
 		return "not reached";
-	if (!was_asked(r, row))
+	if (!r->asked[row])
 		return "not asked";
-	return row == failed ? "failed" : "ok";
+	return row == r->failed ? "failed" : "ok";
 }
 
 /* What the row says, for people. */
 static const char *row_meaning(int row)
 {
-	static const char *const meanings[ROWS] = {
+	static const char *const meanings[VERIFY_STEPS] = {
 		[ATTESTATION_STEP_SYNTAX] = "an attestation document in the form AWS gives",
 		[ATTESTATION_STEP_CHAIN] =
 			"certificates from the trusted root to the signer, valid at that time",
@@ -52,7 +33,8 @@ static const char *row_meaning(int row)
 		[ATTESTATION_STEP_NONCE] = "made for this question",
 		[ATTESTATION_STEP_TIME] = "not from the future, not too old",
 		[ATTESTATION_STEP_CLAIMS] = "user_data is the SHA-256 of the claims shown",
-		[FILES] = "the claims are the digests of the files shown",
+		[VERIFY_STEP_CHANNEL] = "the key they claim is the one this TLS session ends at",
+		[VERIFY_STEP_FILES] = "the claims are the digests of the files shown",
 	};
 	return meanings[row];
 }
@@ -77,45 +59,44 @@ static void print_id(struct span s, FILE *out)
 
 static void print_facts(const struct verify_result *r, FILE *out)
 {
-	const struct attestation *a = &r->report->document;
+	const struct attestation *a = &r->document;
 	time_t made = (time_t)(a->timestamp / 1000);
 	struct tm tm;
 	char when[32];
 	CHECK(gmtime_r(&made, &tm) && strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &tm));
 	fputs("\nmodule     ", out);
 	print_id(a->module_id, out);
-	fprintf(out, "\nmade       %s, %lld s before\n", when, (long long)(r->wish->at - (int64_t)made));
+	fprintf(out, "\nmade       %s, %lld s before\n", when, (long long)(r->wish.at - (int64_t)made));
 	if (attestation_is_debug(a))
 		fputs("debug      yes: whoever runs the instance can look inside\n", out);
 	for (int i = 0; i < ATTESTATION_PCRS; i++) {
-		if (!a->pcrs[i].p || (!r->wish->pcrs[i].p && i > 2))
+		if (!a->pcrs[i].p || (!r->wish.pcrs[i].p && i > 2))
 			continue;
 		fprintf(out, "PCR%-2d      ", i);
 		print_hex(a->pcrs[i], out);
 		fputc('\n', out);
 	}
-	if (!r->claims)
+	if (!r->asked[ATTESTATION_STEP_CLAIMS])
 		return;
-	fprintf(out, "version    %s\n", r->claims->version);
+	fprintf(out, "version     %s\n", r->claims.version);
 	for (int i = 0; i < CLAIM_COUNT; i++) {
 		char hex[2 * SHA256_SIZE + 1] = "none";
-		if (r->claims->has[i])
-			digest_to_hex(r->claims->sha256[i], SHA256_SIZE, hex);
+		if (r->claims.has[i])
+			digest_to_hex(r->claims.sha256[i], SHA256_SIZE, hex);
 		fprintf(out, "%-11s %s\n", claim_name(i), hex);
 	}
 }
 
 void verify_print_table(const struct verify_result *r, FILE *out)
 {
-	for (int row = 0; row < ROWS; row++)
+	for (int row = 0; row < VERIFY_STEPS; row++)
 		fprintf(out, "%-10s %-12s %s\n", row_name(row), row_result(r, row), row_meaning(row));
 	if (r->good)
 		print_facts(r, out);
 	if (r->good)
 		fputs("\naccepted\n", out);
 	else
-		fprintf(out, "\nrefused (%s): %s\n", refusal_name(r->report->why.reason),
-			r->report->why.text);
+		fprintf(out, "\nrefused (%s): %s\n", refusal_name(r->why.reason), r->why.text);
 }
 
 static void print_json_bytes(const char *name, struct span s, FILE *out)
@@ -156,11 +137,11 @@ static void print_json_document(const struct attestation *a, FILE *out)
 void verify_print_json(const struct verify_result *r, FILE *out)
 {
 	fprintf(out, "{\"verdict\":\"%s\",\"reason\":\"%s\",\"message\":\"%s\",\"checks\":{",
-		r->good ? "accepted" : "refused", refusal_name(r->report->why.reason), r->report->why.text);
-	for (int row = 0; row < ROWS; row++)
+		r->good ? "accepted" : "refused", refusal_name(r->why.reason), r->why.text);
+	for (int row = 0; row < VERIFY_STEPS; row++)
 		fprintf(out, "%s\"%s\":\"%s\"", row ? "," : "", row_name(row), row_result(r, row));
 	fputc('}', out);
 	if (r->good)
-		print_json_document(&r->report->document, out);
+		print_json_document(&r->document, out);
 	fputs("}\n", out);
 }

@@ -5,16 +5,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "nsm/attestation.h"
-#include "nsm/claims.h"
-
-struct verify_result {
-	bool good;
-	const struct attestation_report *report;
-	const struct attestation_wish *wish;
-	const struct claims *claims; /* NULL: none shown */
-	const char *const *files;    /* by enum claim: the file it was held against, or NULL */
-};
+#include "verify_judge.h"
 
 void verify_print_table(const struct verify_result *r, FILE *out);
 

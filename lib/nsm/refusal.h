@@ -32,7 +32,8 @@
 	X(AGE, "age")                                                                                        \
 	/* what it vouches for */                                                                            \
 	X(CLAIMS, "claims")		/* user_data is not the digest of the claims shown */                \
-	X(CLAIMED_FILE, "claimed_file") /* a claim is not the digest of the file shown */
+	X(CLAIMED_FILE, "claimed_file") /* a claim is not the digest of the file shown */                    \
+	X(CHANNEL, "channel")		/* the TLS session ends at another key than the claimed one */
 
 enum refusal_reason {
 #define X(reason, name) REFUSE_##reason,

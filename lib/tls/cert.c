@@ -142,6 +142,7 @@ const char *cert_ca_pem(const struct cert_ca *ca)
 	return ca->pem;
 }
 
+/* ca NULL: signed by its own key. */
 static int issue(struct cert_ca *ca, mbedtls_pk_context *key, const char *const *hosts, int64_t now,
 		 unsigned days, char chain[CERT_PEM_MAX], char key_text[CERT_PEM_MAX])
 {
@@ -150,9 +151,12 @@ static int issue(struct cert_ca *ca, mbedtls_pk_context *key, const char *const 
 	/* For people only: what counts are the alternative names. */
 	char subject[CA_NAME_MAX];
 	int n = snprintf(subject, sizeof subject, "CN=%s", hosts[0]);
+	if (n > COMMON_NAME_MAX)
+		snprintf(subject, sizeof subject, "CN=server");
 	int rc = make_key(key);
-	rc = rc ? rc
-		: set_common(&w, ca, n <= COMMON_NAME_MAX ? subject : "CN=server", key, false, now, days);
+	struct cert_ca self = {.key = *key}; /* borrowed, like the name */
+	memcpy(self.name, subject, sizeof subject);
+	rc = rc ? rc : set_common(&w, ca ? ca : &self, subject, key, false, now, days);
 	rc = rc ? rc : set_server(&w, hosts);
 	rc = rc ? rc : write_pem(&w, chain);
 	rc = rc ? rc : mbedtls_pk_write_key_pem(key, (unsigned char *)key_text, CERT_PEM_MAX);
@@ -173,4 +177,10 @@ bool cert_issue(struct cert_ca *ca, const char *const *hosts, int64_t now, unsig
 				  error_set(err, ERR_INTERNAL, "making a certificate: no room for it");
 	mem_wipe(key_text, sizeof key_text);
 	return ok;
+}
+
+bool cert_issue_self(const char *const *hosts, int64_t now, unsigned days, struct buf *chain_pem,
+		     struct buf *key_pem, struct error *err)
+{
+	return entropy_start(err) && cert_issue(NULL, hosts, now, days, chain_pem, key_pem, err);
 }

@@ -1,7 +1,8 @@
 /*
- * Certificates made at run time: a CA that lives as long as the process, and servers'
- * certificates under it (P-256, SHA-256, X.509 v3). For the demo's origin, development
- * and tests: nothing here is meant to be trusted by anybody else.
+ * Certificates made at run time (P-256, SHA-256, X.509 v3): a CA that lives as long as the
+ * process and servers' certificates under it, for the demo's origin, development and tests;
+ * and certificates of a key alone, for the enclave's ingress, whose clients trust the key by
+ * attestation. Nothing here is meant to be trusted for its signatures by anybody else.
  */
 #ifndef TLS_CERT_H
 #define TLS_CERT_H
@@ -26,5 +27,9 @@ const char *cert_ca_pem(const struct cert_ca *ca);
  */
 bool cert_issue(struct cert_ca *ca, const char *const *hosts, int64_t now, unsigned days,
 		struct buf *chain_pem, struct buf *key_pem, struct error *err);
+
+/* The same without a CA: signed by its own key. */
+bool cert_issue_self(const char *const *hosts, int64_t now, unsigned days, struct buf *chain_pem,
+		     struct buf *key_pem, struct error *err);
 
 #endif

@@ -192,3 +192,9 @@ void tls_conf_trust_sha256(const struct tls_conf *c, uint8_t out[32])
 	if (c->trust)
 		trust_sha256(c->trust, out);
 }
+
+void tls_conf_key_sha256(const struct tls_conf *c, uint8_t out[32])
+{
+	CHECK(c->role == TLS_SERVER);
+	CHECK(mbedtls_sha256(c->chain.pk_raw.p, c->chain.pk_raw.len, out, 0) == 0);
+}

@@ -47,6 +47,8 @@ bool tls_conf_verifies(const struct tls_conf *c);
 size_t tls_conf_root_count(const struct tls_conf *c);
 size_t tls_conf_roots_skipped(const struct tls_conf *c); /* of the system's bundle, unreadable */
 void tls_conf_trust_sha256(const struct tls_conf *c, uint8_t out[32]); /* see trust.h */
+/* Of a server: the SubjectPublicKeyInfo of its key, as clients see it in tls_info. */
+void tls_conf_key_sha256(const struct tls_conf *c, uint8_t out[32]);
 
 /* The suites that can be asked for, as one line for messages and help. */
 const char *tls_cipher_suite_names(void);

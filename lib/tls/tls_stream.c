@@ -339,6 +339,7 @@ static void set_certificate(struct tls_info *info, const mbedtls_x509_crt *crt)
 {
 	info->has_certificate = true;
 	CHECK(mbedtls_sha256(crt->raw.p, crt->raw.len, info->leaf_sha256, 0) == 0);
+	CHECK(mbedtls_sha256(crt->pk_raw.p, crt->pk_raw.len, info->key_sha256, 0) == 0);
 	char subject[1024];
 	int n = mbedtls_x509_dn_gets(subject, sizeof subject, &crt->subject);
 	snprintf(info->subject, sizeof info->subject, "%.*s", (int)sizeof info->subject - 1,
