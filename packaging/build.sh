@@ -91,20 +91,21 @@ image_builder() {
 	fi
 }
 
-image() { # NAME DOCKERFILE
+image() { # NAME DOCKERFILE FORMAT
 	local builder args=(-f "$tree/$2" -t "$1:latest" -t "$1:$(version)" --build-arg "SOURCE_DATE_EPOCH=$SOURCE_DATE_EPOCH")
 	builder=$(image_builder)
 	[ -n "$builder" ] || die "$(lacks docker)"
 	[ -z "$base" ] || args+=(--build-arg "BASE=$base")
-	# A base that is here already is taken; docker does so anyway.  HEALTHCHECK exists in Docker's image format only.
-	[ "$builder" = docker ] || args+=(--pull=missing --format docker --timestamp "$SOURCE_DATE_EPOCH")
+	# A base that is here already is taken; docker does so anyway.  HEALTHCHECK exists in Docker's image format only, which
+	# on the other hand names the container it was built in: the enclave's image has to be the same every time.
+	[ "$builder" = docker ] || args+=(--pull=missing --format "$3" --timestamp "$SOURCE_DATE_EPOCH")
 	say "$1 with $builder"
 	"$builder" build "${args[@]}" "$tree"
 }
 
 docker_images() {
-	image nitroproxy host.Dockerfile
-	image nitroproxy-enclave enclave.Dockerfile
+	image nitroproxy host.Dockerfile docker
+	image nitroproxy-enclave enclave.Dockerfile oci
 }
 
 eif() {
@@ -120,7 +121,7 @@ eif() {
 }
 
 enclave() {
-	image nitroproxy-enclave enclave.Dockerfile
+	image nitroproxy-enclave enclave.Dockerfile oci
 	eif
 }
 

@@ -77,11 +77,11 @@ def base(debian, sources):
     run("buildah", "rmi", "-f", name)
 
 
-def build(sources, dockerfile, tag):
-    run("buildah", "build", "--pull=never", "--layers=false", "--format", "docker", "--timestamp",
+def build(sources, dockerfile, tag, image_format):
+    run("buildah", "build", "--pull=never", "--layers=false", "--format", image_format, "--timestamp",
         BUILDAH["SOURCE_DATE_EPOCH"], "-f", dockerfile, "-t", tag, ".", cwd=sources)
     image = json.loads(run("buildah", "inspect", "--type", "image", tag))
-    return image["FromImageDigest"], image["Docker"]["config"]
+    return image["FromImageDigest"], image["Docker"]["config"]  # buildah shows either format so
 
 
 class Files:
@@ -102,8 +102,8 @@ class Files:
 
 
 def test_the_enclave_image_is_three_files_and_reproducible(base, sources):
-    first, config = build(sources, "enclave.Dockerfile", "np-test-enclave:1")
-    again, _ = build(sources, "enclave.Dockerfile", "np-test-enclave:2")
+    first, config = build(sources, "enclave.Dockerfile", "np-test-enclave:1", "oci")
+    again, _ = build(sources, "enclave.Dockerfile", "np-test-enclave:2", "oci")
     print("digests", first, again)
     assert first == again
     assert config["Entrypoint"] == ["/usr/bin/nitroproxy", "enclave", "--config", "/etc/nitroproxy/enclave.json"]
@@ -118,7 +118,7 @@ def test_the_enclave_image_is_three_files_and_reproducible(base, sources):
 
 
 def test_the_host_image_is_small_and_not_root(base, sources):
-    _, config = build(sources, "host.Dockerfile", "np-test-host")
+    _, config = build(sources, "host.Dockerfile", "np-test-host", "docker")
     assert config["User"] == "65532:65532"
     assert config["Healthcheck"]["Test"] == ["CMD", "/usr/bin/nitroproxy", "host", "--health"]
     files = Files("np-test-host")
