@@ -31,7 +31,8 @@ static const struct {
 	{"chunked", "Body of unknown length", "Does a chunked body arrive whole?", check_chunked},
 	{"certificate", "Wrong certificates", "Are services refused that cannot prove their name?",
 	 check_certificate},
-	{"denied", "Targets out of bounds", "Is a target refused that the rules do not allow?", check_denied},
+	{"denied", "Targets outside the policy", "Is a target refused that the rules do not allow?",
+	 check_denied},
 };
 _Static_assert(countof(table) <= REPORT_CHECKS, "the report has room for all checks");
 
@@ -173,7 +174,7 @@ void checks_measure(struct checks *c, const struct fetch_result *r)
 	const struct fetch_facts *f = &r->facts;
 	if (r->status)
 		c->now->status = r->status;
-	if (r->failed || !r->answered)
+	if (r->failed || !r->answered || f->problem_follows) /* a refusal tells no stages */
 		return;
 	measure_stages(c->now, r);
 	c->report->traced |= f->enclave_us > 0;

@@ -98,9 +98,9 @@ static void check(const struct report_check *c, FILE *out)
 
 void html_checks(const struct report *r, FILE *out)
 {
-	fputs("<section aria-labelledby=\"checks\"><h2 id=\"checks\">Checks</h2>\n<p>Each line opens. The "
-	      "bar "
-	      "divides the time of one request, connecting included, by where it was spent.</p>\n<ul "
+	fputs("<section aria-labelledby=\"checks\"><h2 id=\"checks\">Checks</h2>\n<p>Open a line for more. "
+	      "The "
+	      "bar divides the time of one request by where it was spent.</p>\n<ul "
 	      "class=\"legend\" aria-label=\"Colours of the stages\">",
 	      out);
 	for (int i = 0; i < STAGE_COUNT; i++)

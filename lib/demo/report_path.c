@@ -4,39 +4,44 @@
  */
 #include "demo/report_html.h"
 
-enum link { LINK_CLEAR, LINK_TLS };
+enum link { LINK_CLEAR, LINK_SEALED };
+enum reads { READS_END, READS_CLEAR, READS_SEALED }; /* END: one of the two who are talking */
 
 struct node {
 	const char *name, *role, *sees;
+	enum reads reads;
 	enum link next;	       /* how the bytes leave towards the next one */
 	const char *next_text; /* NULL: the last node */
-	bool trusted, keys;    /* keys: a TLS connection ends here */
+	bool trusted;	       /* it is the enclave */
+	const char *keys;      /* what stands there when a TLS connection begins or ends here; or NULL */
 };
 
+#define SEALED "Name and port of the service, sizes and times."
+
 static const struct node plain[] = {
-	{"Your app", "the client", "Everything it asks and is told.", LINK_CLEAR, "HTTP", false, false},
-	{"Host", "on the instance", "Request and answer, in clear: plain HTTP is what it is spoken to in.",
-	 LINK_CLEAR, "frames over vsock", false, false},
-	{"Enclave", "attested",
-	 "Request and answer. It applies the policy, checks the certificate and keeps the keys.", LINK_TLS,
-	 "TLS, through vsock", true, true},
-	{"Tunnel", "on the instance", "Name and port of the service, sizes and times. The bytes are sealed.",
-	 LINK_TLS, "the same TLS, over TCP", false, false},
-	{"Service", "anywhere", "The request, coming from the instance's address.", LINK_TLS, NULL, false,
-	 true},
+	{"Your app", "on the instance", "What it asks, and what it is told.", READS_END, LINK_CLEAR, "HTTP",
+	 false, NULL},
+	{"Host", "on the instance", "Request and answer: it is spoken to in plain HTTP.", READS_CLEAR,
+	 LINK_CLEAR, "frames over vsock", false, NULL},
+	{"Enclave", "isolated", "Request and answer. It applies the policy and checks the certificate.",
+	 READS_CLEAR, LINK_SEALED, "TLS over vsock", true, "TLS begins"},
+	{"Tunnel", "on the instance", SEALED, READS_SEALED, LINK_SEALED, "the same TLS over TCP", false,
+	 NULL},
+	{"Service", "anywhere", "The request, coming from the instance's address.", READS_END, LINK_SEALED,
+	 NULL, false, "TLS ends"},
 };
 
 static const struct node connect[] = {
-	{"Your app", "the client", "Everything. It checks the certificate and keeps the keys itself.",
-	 LINK_TLS, "TLS in CONNECT", false, true},
-	{"Host", "on the instance", "Name and port of the service, sizes and times. The bytes are sealed.",
-	 LINK_TLS, "TLS in frames", false, false},
-	{"Enclave", "attested", "Name and port, to which it applies the policy. The bytes are sealed.",
-	 LINK_TLS, "TLS, through vsock", true, false},
-	{"Tunnel", "on the instance", "Name and port of the service, sizes and times. The bytes are sealed.",
-	 LINK_TLS, "the same TLS, over TCP", false, false},
-	{"Service", "anywhere", "The request, coming from the instance's address.", LINK_TLS, NULL, false,
-	 true},
+	{"Your app", "on the instance",
+	 "What it asks, and what it is told. It checks the certificate itself.", READS_END, LINK_SEALED,
+	 "TLS inside CONNECT", false, "TLS begins"},
+	{"Host", "on the instance", SEALED, READS_SEALED, LINK_SEALED, "TLS in frames", false, NULL},
+	{"Enclave", "isolated", "Name and port, to which it applies the policy; sizes and times.",
+	 READS_SEALED, LINK_SEALED, "TLS over vsock", true, NULL},
+	{"Tunnel", "on the instance", SEALED, READS_SEALED, LINK_SEALED, "the same TLS over TCP", false,
+	 NULL},
+	{"Service", "anywhere", "The request, coming from the instance's address.", READS_END, LINK_SEALED,
+	 NULL, false, "TLS ends"},
 };
 
 #define NODES 5
@@ -53,15 +58,16 @@ static void lock(FILE *out)
 
 static void put_node(const struct node *n, const struct report_tls *tls, FILE *out)
 {
+	static const char *const pills[] = {"", "<p class=\"pill clear\">reads it</p>",
+					    "<p class=\"pill sealed\">sealed</p>"};
 	fprintf(out,
-		"<li class=\"node%s\"><h4>%s</h4><p class=\"role\">%s</p><p class=\"sees\"><span>sees</span> "
-		"%s</p>",
-		n->trusted ? " trusted" : "", n->name, n->role, n->sees);
+		"<li class=\"node%s\"><h4>%s</h4><p class=\"role\">%s</p>%s<p "
+		"class=\"sees\"><span>sees</span> %s</p>",
+		n->trusted ? " trusted" : "", n->name, n->role, pills[n->reads], n->sees);
 	if (n->keys) {
 		fputs("<p class=\"keys\">", out);
 		lock(out);
-		fputs(n->next_text ? "TLS begins here" : "TLS ends here", out);
-		fputs("</p>", out);
+		fprintf(out, "%s</p>", n->keys);
 	}
 	if (!n->next_text && tls->subject[0]) {
 		fputs("<p class=\"subject\">", out);
@@ -71,7 +77,7 @@ static void put_node(const struct node *n, const struct report_tls *tls, FILE *o
 	fputs("</li>\n", out);
 	if (n->next_text)
 		fprintf(out, "<li class=\"link %s\"><span>%s</span></li>\n",
-			n->next == LINK_TLS ? "tls" : "clear", n->next_text);
+			n->next == LINK_SEALED ? "tls" : "clear", n->next_text);
 }
 
 static void picture(const struct node *nodes, const struct report_tls *tls, const char *id, const char *title,
@@ -82,7 +88,7 @@ static void picture(const struct node *nodes, const struct report_tls *tls, cons
 		put_node(&nodes[i], tls, out);
 	fputs("</ol>\n", out);
 	if (tls->protocol[0]) {
-		fputs("<p class=\"sealed\">", out);
+		fputs("<p class=\"tls-line\">", out);
 		lock(out);
 		fputs("<b>", out);
 		markup_text(out, tls->protocol);
@@ -101,10 +107,13 @@ static void picture(const struct node *nodes, const struct report_tls *tls, cons
 
 void html_path(const struct report *r, FILE *out)
 {
-	fputs("<section class=\"ways\" aria-labelledby=\"path\"><h2 id=\"path\">The way of a request</h2>\n"
-	      "<p>What is in clear and what is sealed, hop by hop. ",
+	fputs("<section class=\"ways\" aria-labelledby=\"path\"><h2 id=\"path\">The path of a request</h2>\n"
+	      "<p>Who can read it, hop by hop. ",
 	      out);
-	fputs(r->local ? "In this run unix sockets stood in for vsock.</p>\n" : "</p>\n", out);
+	fputs(r->local ? "In this run unix sockets stood in for vsock, and the enclave was an ordinary "
+			 "process.</p>\n"
+		       : "</p>\n",
+	      out);
 	fputs("<div class=\"tabs\">\n"
 	      "<input type=\"radio\" name=\"way\" id=\"tab-plain\" checked><label for=\"tab-plain\">Plain "
 	      "HTTP to the "

@@ -1,4 +1,6 @@
 /* Two plots in SVG, drawn in units that scale with the page; colours come from the style sheet. */
+#include <math.h>
+
 #include "demo/report_html.h"
 
 #define WIDTH  720.0
@@ -6,17 +8,6 @@
 #define RIGHT  12.0
 #define TOP    16.0
 #define BOTTOM 28.0
-
-/* The next 1, 2 or 5 times a power of ten from value on, in the same unit. */
-static double round_up(double value)
-{
-	double step = 1;
-	while (step < value)
-		step *= 10;
-	while (step > 1e-6 && step / 10 >= value)
-		step /= 10;
-	return step / 5 >= value ? step / 5 : step / 2 >= value ? step / 2 : step;
-}
 
 static void open_svg(FILE *out, double height, const char *title)
 {
@@ -39,14 +30,33 @@ static void line(FILE *out, const char *class, double x1, double y1, double x2, 
 		x2, y2);
 }
 
-/* ---- requests in a row: a dot each ---- */
+/* ---- requests in a row: a dot each, on a scale of powers so that the slowest does not press the others flat
+ * ---- */
 
-#define ROW_HEIGHT 250.0
+#define ROW_HEIGHT 270.0
+#define TICKS_MAX  24
 
 struct row_scale {
-	double top; /* microseconds at the upper edge */
-	size_t n;
+	double ticks[TICKS_MAX]; /* 1, 2 and 5 times powers of ten, from below the least to above the most */
+	size_t tick_count, n;
 };
+
+static void make_scale(struct row_scale *s, double least, double most)
+{
+	static const double steps[] = {1, 2, 5};
+	double power = 1, tick = 1;
+	*s = (struct row_scale){.tick_count = 0};
+	for (size_t i = 0; s->tick_count < TICKS_MAX; i++) {
+		if (i && i % 3 == 0)
+			power *= 10;
+		tick = steps[i % 3] * power;
+		if (tick <= least) /* the last one below counts */
+			s->tick_count = 0;
+		s->ticks[s->tick_count++] = tick;
+		if (tick >= most)
+			return;
+	}
+}
 
 static double row_x(const struct row_scale *s, size_t i)
 {
@@ -55,17 +65,18 @@ static double row_x(const struct row_scale *s, size_t i)
 
 static double row_y(const struct row_scale *s, double us)
 {
-	double share = us / s->top;
-	return ROW_HEIGHT - BOTTOM - (ROW_HEIGHT - BOTTOM - TOP) * (share > 1 ? 1 : share);
+	double from = log(s->ticks[0]), to = log(s->ticks[s->tick_count - 1]);
+	double share = to > from ? (log(us > 1 ? us : 1) - from) / (to - from) : 0;
+	return ROW_HEIGHT - BOTTOM - (ROW_HEIGHT - BOTTOM - TOP) * (share < 0 ? 0 : share > 1 ? 1 : share);
 }
 
 static void row_grid(FILE *out, const struct row_scale *s)
 {
 	char time[DURATION_MAX];
-	for (int i = 0; i <= 4; i++) {
-		double us = s->top * i / 4;
-		line(out, "grid", LEFT, row_y(s, us), WIDTH - RIGHT, row_y(s, us));
-		label(out, LEFT - 8, row_y(s, us) + 4, "end", i ? duration_text((uint64_t)us, time) : "0");
+	for (size_t i = 0; i < s->tick_count; i++) {
+		double y = row_y(s, s->ticks[i]);
+		line(out, "grid", LEFT, y, WIDTH - RIGHT, y);
+		label(out, LEFT - 8, y + 4, "end", duration_text((uint64_t)s->ticks[i], time));
 	}
 	label(out, LEFT, ROW_HEIGHT - 8, "start", "first");
 	label(out, WIDTH - RIGHT, ROW_HEIGHT - 8, "end", "last");
@@ -76,48 +87,44 @@ static void row_level(FILE *out, const struct row_scale *s, const char *class, u
 	line(out, class, LEFT, row_y(s, us), WIDTH - RIGHT, row_y(s, us));
 }
 
+static void level(FILE *out, const char *class, const char *name, uint32_t us)
+{
+	char time[DURATION_MAX];
+	fprintf(out, "<div class=\"%s\"><dt>%s</dt><dd>%s</dd></div>", class, name, duration_text(us, time));
+}
+
 void html_latency(const struct report *r, FILE *out)
 {
-	char half[DURATION_MAX], most[DURATION_MAX], nearly[DURATION_MAX], worst[DURATION_MAX], title[200];
-	size_t n = r->sample_count, over = 0;
+	char half[DURATION_MAX], most[DURATION_MAX], title[200];
+	struct row_scale s;
+	size_t n = r->sample_count;
 	if (!n)
 		return;
 	uint32_t p50 = report_percentile(r->samples, n, 50), p90 = report_percentile(r->samples, n, 90);
 	uint32_t p99 = report_percentile(r->samples, n, 99), max = report_percentile(r->samples, n, 100);
-	/* One slow request shall not press all others flat: it is shown at the edge. */
-	struct row_scale s = {.top = round_up(p99 * 1.15), .n = n};
-	snprintf(title, sizeof title,
-		 "Times of %zu requests in a row: median %s, 90 %% within %s, 99 %% within %s.", n,
-		 duration_text(p50, half), duration_text(p90, most), duration_text(p99, nearly));
+	make_scale(&s, report_percentile(r->samples, n, 0), max);
+	s.n = n;
+	snprintf(title, sizeof title, "Times of %zu requests in a row: half within %s, 99 %% within %s.", n,
+		 duration_text(p50, half), duration_text(p99, most));
 	fputs("<section aria-labelledby=\"latency\"><h2 id=\"latency\">Requests in a row</h2>\n<p>", out);
 	fprintf(out, "%zu small requests, one behind the other, on connections that were already up.</p>\n",
 		n);
-	fprintf(out,
-		"<dl class=\"levels\"><div class=\"l50\"><dt>half within</dt><dd>%s</dd></div><div "
-		"class=\"l90\"><dt>90 %% "
-		"within</dt><dd>%s</dd></div><div class=\"l99\"><dt>99 %% "
-		"within</dt><dd>%s</dd></div><div><dt>the "
-		"slowest</dt><dd>%s</dd></div></dl>\n",
-		half, most, nearly, duration_text(max, worst));
+	fputs("<dl class=\"levels\">", out);
+	level(out, "l50", "half within", p50);
+	level(out, "l90", "90 % within", p90);
+	level(out, "l99", "99 % within", p99);
+	level(out, "", "the slowest", max);
+	fputs("</dl>\n", out);
 	open_svg(out, ROW_HEIGHT, title);
 	row_grid(out, &s);
-	for (size_t i = 0; i < n; i++) {
-		bool out_of_scale = r->samples[i] > s.top;
-		over += out_of_scale;
-		fprintf(out, "<circle class=\"%s\" cx=\"%.1f\" cy=\"%.1f\" r=\"%s\"/>",
-			out_of_scale ? "over" : "sample", row_x(&s, i), row_y(&s, r->samples[i]),
-			n > 150 ? "2.2" : "3.2");
-	}
+	for (size_t i = 0; i < n; i++)
+		fprintf(out, "<circle class=\"sample\" cx=\"%.1f\" cy=\"%.1f\" r=\"%s\"/>", row_x(&s, i),
+			row_y(&s, r->samples[i]), n > 150 ? "2.2" : "3.2");
 	fputc('\n', out);
 	row_level(out, &s, "l50", p50);
 	row_level(out, &s, "l90", p90);
 	row_level(out, &s, "l99", p99);
-	fputs("</svg>\n", out);
-	if (over)
-		fprintf(out,
-			"<p class=\"note\">%zu %s beyond the upper edge and %s drawn as rings on it.</p>\n",
-			over, over == 1 ? "lies" : "lie", over == 1 ? "is" : "are");
-	fputs("</section>\n", out);
+	fputs("</svg>\n</section>\n", out);
 }
 
 /* ---- requests at the same time: a bar each ---- */

@@ -55,7 +55,8 @@ static void put_stages(const struct pen *p, const struct report_check *c)
 	fputc('\n', p->out);
 }
 
-static void put_check(const struct pen *p, const struct report_check *c)
+/* told: what the failure before this one advised, which need not be said twice. */
+static void put_check(const struct pen *p, const struct report_check *c, const char *told)
 {
 	char time[DURATION_MAX];
 	const char *mark = c->verdict == VERDICT_PASSED	  ? "pass"
@@ -74,7 +75,12 @@ static void put_check(const struct pen *p, const struct report_check *c)
 		put_stages(p, c);
 	if (c->verdict != VERDICT_FAILED)
 		return;
-	fprintf(p->out, "         where  %s\n         what to do\n", c->hop ? hop_name(c->hop) : "unknown");
+	fprintf(p->out, "         where       %s\n", c->hop ? hop_name(c->hop) : "unknown");
+	if (told && strcmp(told, c->remedy) == 0) {
+		fputs("         what to do  as above\n", p->out);
+		return;
+	}
+	fputs("         what to do\n", p->out);
 	put_wrapped(p->out, c->remedy, 11, 82);
 }
 
@@ -120,7 +126,11 @@ void report_text(const struct report *r, bool colour, FILE *out)
 	if (!r->traced)
 		fputs("  stages     not told: the proxy answers that only with the setting trace\n", out);
 	fputc('\n', out);
-	for (size_t i = 0; i < r->count; i++)
-		put_check(&p, &r->checks[i]);
+	const char *told = NULL;
+	for (size_t i = 0; i < r->count; i++) {
+		put_check(&p, &r->checks[i], told);
+		if (r->checks[i].verdict == VERDICT_FAILED)
+			told = r->checks[i].remedy;
+	}
 	put_summary(&p, r);
 }

@@ -177,7 +177,10 @@ static void on_pong(void *arg, const struct fetch_result *result)
 			error_set(&err, ERR_UNAVAILABLE, "the processes were not ready within %d s",
 				  WAIT_MS / 1000);
 		else
-			error_wrap(&err, "the proxy at %s is not reached", r->report->proxy);
+			error_wrap(&err,
+				   "the proxy at %s is not reached (start it, name another with --proxy, or "
+				   "use --local)",
+				   r->report->proxy);
 		fail(r, &err);
 	}
 }
