@@ -95,7 +95,7 @@ static void on_time(uv_timer_t *uv)
 	h->armed = 0;
 	while (h->count && h->at[1]->queued <= now) {
 		struct timer *t = h->at[1];
-		if (t->due > now) { /* it was moved meanwhile */
+		if (t->due != t->queued) { /* it was moved meanwhile */
 			t->queued = t->due;
 			sift_down(h, t);
 			continue;

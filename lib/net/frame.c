@@ -2,14 +2,13 @@
 
 #include <stdio.h>
 
-/* A head may have what http/head.h allows, and the id in front of it. */
-#define HEAD_MAX     ((size_t)49152 + FRAME_ID)
+#define HEAD_MAX     ((size_t)49152) /* what http/head.h allows */
 #define TRAILERS_MAX 16384
 
 static const struct {
 	size_t min, max;
 } bounds[] = {
-	[FRAME_REQUEST] = {FRAME_ID + 1, HEAD_MAX},
+	[FRAME_REQUEST] = {FRAME_ID + 1, FRAME_ID + HEAD_MAX},
 	[FRAME_RESPONSE] = {1, HEAD_MAX},
 	[FRAME_DATA] = {1, FRAME_DATA_MAX},
 	[FRAME_END] = {0, TRAILERS_MAX},
