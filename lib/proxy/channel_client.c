@@ -112,6 +112,7 @@ static void on_pong(void *owner, struct span payload)
 {
 	struct channel_client *c = owner;
 	framed_read_cancel(&c->reader);
+	c->reader.on_ping = NULL;
 	ping_done(c, payload, NULL);
 	go_idle(c);
 }
@@ -145,6 +146,7 @@ void channel_client_ping(struct channel_client *c, channel_ping_fn *fn, void *ar
 	c->ping_fn = fn;
 	c->ping_arg = arg;
 	framed_read_next(&c->reader, ASKED_OTHER);
+	c->reader.on_ping = on_pong;
 	framed_write_control(&c->writer, FRAME_PING, (struct span){0}, on_ping_sent, c);
 }
 
@@ -157,7 +159,7 @@ struct channel_client *channel_client_new(struct stream *s, const struct parse_l
 	c->stream = s;
 	c->events = *events;
 	c->leg.ops = &leg_ops;
-	framed_reader_init(&c->reader, s, HEAD_RESPONSE, limits, on_pong, c);
+	framed_reader_init(&c->reader, s, HEAD_RESPONSE, limits, NULL, c);
 	framed_writer_init(&c->writer, s);
 	return c;
 }

@@ -23,7 +23,7 @@ enum framed_state {
 struct framed_head;
 
 struct framed_reader {
-	struct stream *stream;             /* borrowed */
+	struct stream *stream;		   /* borrowed */
 	const struct parse_limits *limits; /* borrowed */
 	enum head_kind kind;
 	enum parse_asked asked;
@@ -33,16 +33,19 @@ struct framed_reader {
 	uint8_t header[FRAME_HEADER];
 	size_t header_got;
 	enum frame_type type;
-	size_t left;         /* of its payload */
-	struct buf payload;  /* of a frame that is taken whole: all but DATA */
+	size_t left;		  /* of its payload */
+	struct buf payload;	  /* of a frame that is taken whole: all but DATA */
 	struct framed_head *head; /* owned */
-	struct head *trailers;    /* owned, NULL: none */
+	struct head *trailers;	  /* owned, NULL: none */
 	struct part part;
 	uint64_t body_bytes;
-	uint64_t id;         /* of the exchange: from REQUEST */
+	uint64_t id; /* of the exchange: from REQUEST */
 	leg_read_fn *fn;
 	void *arg;
-	/* A PING or PONG where one may stand; reading goes on. payload is valid during the call. */
+	/*
+	 * A PING or PONG where one may stand; reading goes on. payload is valid during the call. NULL: none
+	 * is awaited, and one that comes is an error.
+	 */
 	bool pinged;
 	void (*on_ping)(void *owner, struct span payload);
 	void *owner;

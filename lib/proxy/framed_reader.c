@@ -144,7 +144,8 @@ static bool take_frame(struct framed_reader *r, struct error *err)
 		return false;
 	case FRAME_PING:
 	case FRAME_PONG:
-		if (r->state != FRAMED_HEAD || (r->type == FRAME_PING) != (r->kind == HEAD_REQUEST))
+		if (!r->on_ping || r->state != FRAMED_HEAD ||
+		    (r->type == FRAME_PING) != (r->kind == HEAD_REQUEST))
 			return bad_order(r, err);
 		r->pinged = true;
 		return true;

@@ -80,7 +80,11 @@ static struct channel_client *new_channel(struct bench_side *side)
 	struct channel_client_events events = {on_channel_idle, on_channel_dead, side};
 	struct stream *near, *far;
 	mem_pair(b->loop, b->capacity, &near, &far);
-	channel_server_start(far, &b->channels);
+	CHECK(b->services < BENCH_SERVICES);
+	if (b->false_enclave)
+		wire_start(&b->service[b->services++], far, b->piece);
+	else
+		channel_server_start(far, &b->channels);
 	side->open++;
 	return channel_client_new(near, &limits, &events);
 }

@@ -33,6 +33,7 @@ struct bench {
 	struct loop *loop;
 	size_t capacity, piece;
 	bool framed;
+	bool false_enclave; /* framed: the test speaks for the enclave, too, on a service's wire */
 	struct server_conn_config conns;
 	struct channel_server_config channels;
 	struct bench_side host, enclave; /* not framed: only enclave, which then serves the client itself */
