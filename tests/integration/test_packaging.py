@@ -35,6 +35,10 @@ def help_options(*command):
         re.findall(r"^ +(?:-\w, )?(--[a-z][\w-]*),", text, re.M))
 
 
+def commands():
+    return re.findall(r"^  ([a-z][\w-]*) ", run(NITROPROXY, "--help").stdout, re.M)
+
+
 def page(name):
     return gzip.decompress((BUILD / name).read_bytes()).decode().replace("\\-", "-")
 
@@ -44,11 +48,10 @@ def page(name):
 def test_the_man_page_has_every_option():
     sections = re.split(r"^\.SS nitroproxy ", page("nitroproxy.1.gz"), flags=re.M)[1:]
     by_command = {section.split("\n", 1)[0].replace("\\", ""): section for section in sections}
-    for command in (*ROLES, "verify"):
-        options = help_options(command)
+    assert set(commands()) == by_command.keys()
+    for command in (*ROLES, "verify", "image"):
+        options = help_options(command, *(["build"] if command == "image" else []))
         assert len(options) > 5
-        if command == "demo":  # its own options are listed by its help
-            options = {o for o in options if o.startswith(("--demo-", "--log"))}
         missing = {o for o in options if not re.search(re.escape(o) + r"(?![\w-])", by_command[command])}
         assert not missing, f"{command}: {missing}"
 
@@ -81,7 +84,9 @@ def bash_completes(*words):
 
 
 def test_bash_completes_commands_options_and_values():
-    assert {"host", "enclave", "tunnel", "verify"} <= bash_completes("")
+    assert set(commands()) <= bash_completes("")
+    assert help_options("verify") - {"--pcr0"} <= bash_completes("verify", "--")
+    assert help_options("image", "build") <= bash_completes("image", "build", "--")
     for role in ROLES[:3]:
         assert help_options(role) <= bash_completes(role, "--")
     assert bash_completes("host", "--log-level", "d") == {"debug"}
