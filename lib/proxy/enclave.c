@@ -288,20 +288,20 @@ static bool load(struct enclave *e, struct error *err)
 	e->tls = load_tls(s, err);
 	if (!e->tls)
 		return false;
-	struct upstream_config up = {.tls = e->tls,
+	struct upstream_config up = {.reach = {.tls = e->tls,
+					       .tunnel_ms = s->timeouts.tunnel_connect,
+					       .tls_ms = s->timeouts.tls_handshake},
 				     .connections_per_target = s->limits.connections_per_target,
 				     .idle_per_target = s->limits.pool_idle,
 				     .idle_total = s->limits.pool_total,
-				     .tunnel_ms = s->timeouts.tunnel_connect,
-				     .tls_ms = s->timeouts.tls_handshake,
 				     .idle_ms = s->timeouts.pool_idle,
 				     .limits = {.head_bytes = s->limits.header_bytes,
 						.fields = s->limits.header_count,
 						.target_bytes = s->limits.url_length}};
-	if (!address_parse(s->enclave.tunnel, &up.tunnel, err))
+	if (!address_parse(s->enclave.tunnel, &up.reach.tunnel, err))
 		return false;
 	e->sessions = session_cache_new(SESSIONS_MAX);
-	up.sessions = e->sessions;
+	up.reach.sessions = e->sessions;
 	e->upstream = upstream_new(e->loop, &up);
 	e->attest = attest_new(e->loop, s, &e->policy, e->tls, err);
 	if (!e->attest)

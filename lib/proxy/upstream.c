@@ -1,16 +1,14 @@
 #include "proxy/upstream.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
 #include "http/client_conn.h"
-#include "net/dial.h"
 #include "proxy/target_map.h"
-#include "proxy/tunnel_message.h"
+#include "proxy/trace.h"
 #include "tls/tls_stream.h"
 
-/* One connection: being opened, in use, or idle in its target's list. */
+/* One connection: in use, or idle in its target's list. */
 struct conn {
 	struct upstream *upstream;
 	struct target_entry *entry; /* held */
@@ -22,30 +20,19 @@ struct conn {
 	uint64_t idle_since;
 };
 
-/* What has to happen until there is a leg; see the drawing in upstream.h. */
+/* Somebody waits for a leg: one from the pool (which is handed out from the loop), or a new one. */
 struct opening {
 	struct upstream *upstream;
 	struct list link; /* in upstream->openings */
-	struct target_entry *entry;
 	struct target target;
 	uint64_t id;
-	bool raw;
-	struct timer timer;
-	bool answered; /* the tunnel has connected: what may still be slow is TLS */
-	struct dial *dial;
-	struct tls *tls;
-	struct stream *stream; /* owned while the tunnel is asked, and for raw until it answers */
-	struct buf request;
-	struct tunnel_answer answer;
-	struct conn *pooled; /* taken from the pool; NULL again if it dies before it is handed out */
+	struct conn *pooled;	    /* taken from the pool; NULL again if it dies before it is handed out */
+	struct target_entry *entry; /* held for the connection that is being made */
+	struct reach *reach;
 	struct task done;
-	struct error err;
-	bool failed;
-	struct trace *trace;		  /* borrowed; NULL: nobody asked */
-	uint64_t dialled_us, answered_us; /* for it */
+	struct trace *trace; /* borrowed; NULL: nobody asked */
 	exchange_open_fn *fn;
 	void *arg;
-	upstream_ping_fn *ping_fn;
 };
 
 struct upstream {
@@ -54,6 +41,9 @@ struct upstream {
 	struct target_map *targets;
 	struct list idle; /* all idle connections, the one used last first */
 	struct list openings;
+	struct reach *ping;
+	reach_ping_fn *ping_fn;
+	void *ping_arg;
 	struct upstream_stats stats;
 };
 
@@ -120,7 +110,7 @@ static void on_idle(void *owner, struct client_conn *http)
 	timer_start(u->loop, &c->timer, u->config.idle_ms, on_idle_timeout);
 }
 
-/* Takes the stream and the opening's hold on the entry. */
+/* Takes the stream, and the opening's hold on the entry. */
 static struct conn *new_conn(struct opening *o, struct stream *s)
 {
 	struct upstream *u = o->upstream;
@@ -129,86 +119,116 @@ static struct conn *new_conn(struct opening *o, struct stream *s)
 	c->entry = o->entry;
 	o->entry = NULL;
 	struct client_conn_events events = {.on_idle = on_idle, .on_dead = on_dead, .owner = c};
-	c->http = o->raw ? client_conn_new_raw(s, &events) : client_conn_new(s, &u->config.limits, &events);
+	c->http = o->target.kind == TARGET_TUNNEL ? client_conn_new_raw(s, &events)
+						  : client_conn_new(s, &u->config.limits, &events);
 	u->stats.open++;
 	u->stats.opened++;
 	return c;
 }
 
-/* ---- opening ---- */
-
-static void stop(struct opening *o)
-{
-	timer_stop(o->upstream->loop, &o->timer);
-	task_cancel(&o->done);
-	if (o->dial)
-		dial_cancel(o->dial);
-	if (o->tls)
-		tls_cancel(o->tls);
-	stream_close(o->stream);
-	o->dial = NULL;
-	o->tls = NULL;
-	o->stream = NULL;
-}
+/* ---- the end of an opening ---- */
 
 static void discard(struct opening *o)
 {
-	struct upstream *u = o->upstream;
-	stop(o);
+	task_cancel(&o->done);
 	list_remove(&o->link);
+	if (o->reach)
+		reach_cancel(o->reach);
 	if (o->pooled) {
 		o->pooled->taken = NULL;
 		on_idle(o->pooled, o->pooled->http);
 	}
 	if (o->entry)
-		target_map_release(u->targets, o->entry);
-	tunnel_answer_free(&o->answer);
-	buf_free(&o->request);
+		target_map_release(o->upstream->targets, o->entry);
 	free(o);
 }
 
-static void tell(const struct opening *o, struct conn *c)
-{
-	struct trace *t = o->trace;
-	t->tunnel_us = o->answered ? o->answered_us - o->dialled_us : 0;
-	t->tls_us = o->answered && !o->raw && o->target.https ? monotonic_us() - o->answered_us : 0;
-	t->secure = !o->raw && o->target.https;
-	if (t->secure)
-		tls_info(client_conn_stream(c->http), &t->tls);
-}
-
-static void finish(struct opening *o, struct conn *c, struct span status)
+static void fail(struct opening *o, const struct error *why)
 {
 	exchange_open_fn *fn = o->fn;
-	upstream_ping_fn *ping_fn = o->ping_fn;
 	void *arg = o->arg;
-	bool failed = o->failed;
-	struct error err = o->err;
-	if (failed)
-		o->upstream->stats.failed++;
-	if (ping_fn)
-		ping_fn(arg, status, failed ? &err : NULL);
-	if (o->trace && c)
-		tell(o, c);
+	struct error err = *why;
+	o->upstream->stats.failed++;
 	discard(o);
-	if (ping_fn)
-		return;
-	struct leg *leg = c ? client_conn_leg(c->http) : NULL;
-	fn(arg, leg, c && client_conn_reused(c->http), failed ? &err : NULL);
+	fn(arg, NULL, false, &err);
 }
 
-static void fail(struct opening *o, const struct error *err, enum hop hop)
+static void hand_out(struct opening *o, struct conn *c)
 {
-	o->failed = true;
-	o->err = *err;
-	if (o->err.hop == HOP_NONE)
-		o->err.hop = hop;
-	finish(o, NULL, (struct span){0});
+	exchange_open_fn *fn = o->fn;
+	void *arg = o->arg;
+	discard(o);
+	struct leg *leg = client_conn_leg(c->http);
+	fn(arg, leg, client_conn_reused(c->http), NULL);
 }
 
-static void dial_new(struct opening *o);
+/* ---- a new connection ---- */
 
-static void on_done(struct task *t)
+static void count(struct upstream *u, const struct reach_result *made, struct trace *trace)
+{
+	struct tls_info info;
+	if (trace) {
+		trace->tunnel_us = made->tunnel_us;
+		trace->tls_us = made->tls_us;
+	}
+	if (!made->secure)
+		return;
+	tls_info(made->stream, &info);
+	if (info.resumed)
+		u->stats.tls_resumed++;
+	else
+		u->stats.tls_full++;
+}
+
+static void tell(struct trace *trace, const struct opening *o, struct conn *c)
+{
+	if (!trace)
+		return;
+	trace->secure = o->target.kind == TARGET_URL && o->target.https;
+	if (trace->secure)
+		tls_info(client_conn_stream(c->http), &trace->tls);
+}
+
+static void on_reached(void *arg, const struct reach_result *made, const struct error *err)
+{
+	struct opening *o = arg;
+	o->reach = NULL;
+	if (err) {
+		fail(o, err);
+		return;
+	}
+	count(o->upstream, made, o->trace);
+	struct conn *c = new_conn(o, made->stream);
+	tell(o->trace, o, c);
+	hand_out(o, c);
+}
+
+static void on_full(struct task *t)
+{
+	struct opening *o = container_of(t, struct opening, done);
+	struct error err;
+	error_set_hop(&err, ERR_LIMIT, HOP_ENCLAVE, "all %u connections to this target are in use",
+		      o->upstream->config.connections_per_target);
+	fail(o, &err);
+}
+
+static void open_new(struct opening *o)
+{
+	struct upstream *u = o->upstream;
+	unsigned limit = u->config.connections_per_target;
+	struct target_entry *e = target_map_hold(u->targets, o->target.host, o->target.port, o->target.https);
+	if (e->users > limit && !list_empty(&e->idle)) /* one that only waits makes room */
+		drop_conn(container_of(e->idle.prev, struct conn, idle));
+	o->entry = e;
+	if (e->users > limit)
+		loop_post(u->loop, &o->done, on_full);
+	else
+		o->reach = reach_start(u->loop, &u->config.reach, &o->target, o->id, on_reached, o);
+}
+
+/* ---- one from the pool ---- */
+
+static void on_pooled(struct task *t)
 {
 	struct opening *o = container_of(t, struct opening, done);
 	struct conn *c = o->pooled;
@@ -216,191 +236,15 @@ static void on_done(struct task *t)
 		drop_conn(c);
 		c = NULL;
 	}
-	if (!c && !o->failed) { /* it has died since it was taken */
-		dial_new(o);
+	if (!c) { /* it has died since it was taken */
+		open_new(o);
 		return;
 	}
-	if (c) {
-		o->upstream->stats.reused++;
-		c->taken = NULL;
-		o->pooled = NULL;
-	}
-	finish(o, c, (struct span){0});
-}
-
-static void on_timeout(struct timer *t)
-{
-	struct opening *o = container_of(t, struct opening, timer);
-	struct upstream *u = o->upstream;
-	struct error err;
-	if (o->answered)
-		error_set_hop(&err, ERR_TLS_TIMEOUT, HOP_SERVICE, "no TLS handshake within %llu ms",
-			      (unsigned long long)u->config.tls_ms);
-	else
-		error_set_hop(&err, ERR_CONNECT_TIMEOUT, HOP_TUNNEL,
-			      "no answer from the tunnel within %llu ms",
-			      (unsigned long long)u->config.tunnel_ms);
-	fail(o, &err, HOP_NONE);
-}
-
-/* ---- the tunnel's answer ---- */
-
-static void connected(struct opening *o)
-{
-	o->answered = true;
-	o->answered_us = monotonic_us();
-	timer_start(o->upstream->loop, &o->timer, o->upstream->config.tls_ms, on_timeout);
-}
-
-/* In front of the ServerHello. */
-static enum tls_preface on_preface(void *arg, struct block *b, struct error *err)
-{
-	struct opening *o = arg;
-	if (!b) {
-		error_set_hop(err, ERR_RESET, HOP_TUNNEL,
-			      "the tunnel closed the connection without an answer");
-		return PREFACE_FAILED;
-	}
-	switch (tunnel_answer_feed(&o->answer, b, err)) {
-	case TUNNEL_ANSWER_MORE:
-		return PREFACE_MORE;
-	case TUNNEL_ANSWER_OK:
-		connected(o);
-		return PREFACE_DONE;
-	case TUNNEL_ANSWER_BAD:
-		break;
-	}
-	return PREFACE_FAILED;
-}
-
-/* Without TLS behind it: for CONNECT, plain http and pings. */
-static void on_answer(void *arg, struct block *b, const struct error *err)
-{
-	struct opening *o = arg;
-	struct error bad;
-	if (err) {
-		block_put(b);
-		fail(o, err, HOP_TUNNEL);
-		return;
-	}
-	switch (on_preface(o, b, &bad)) {
-	case PREFACE_MORE:
-		block_put(b);
-		stream_read(o->stream, on_answer, o);
-		return;
-	case PREFACE_FAILED:
-		block_put(b);
-		fail(o, &bad, HOP_TUNNEL);
-		return;
-	case PREFACE_DONE:
-		break;
-	}
-	stream_unread(o->stream, b);
-	if (o->ping_fn) {
-		finish(o, NULL, tunnel_answer_text(&o->answer));
-		return;
-	}
-	struct stream *s = o->stream;
-	o->stream = NULL;
-	finish(o, new_conn(o, s), (struct span){0});
-}
-
-/* ---- the steps ---- */
-
-static void on_secure(void *arg, struct stream *s, const struct error *err)
-{
-	struct opening *o = arg;
-	struct upstream *u = o->upstream;
-	o->tls = NULL;
-	if (err) {
-		fail(o, err, o->answered ? HOP_SERVICE : HOP_TUNNEL);
-		return;
-	}
-	struct tls_info info;
-	tls_info(s, &info);
-	if (info.resumed)
-		u->stats.tls_resumed++;
-	else
-		u->stats.tls_full++;
-	finish(o, new_conn(o, s), (struct span){0});
-}
-
-static void on_requested(void *arg, const struct error *err)
-{
-	struct opening *o = arg;
-	struct upstream *u = o->upstream;
-	if (err) {
-		fail(o, err, HOP_TUNNEL);
-		return;
-	}
-	if (o->raw || o->ping_fn || !o->target.https) {
-		stream_read(o->stream, on_answer, o);
-		return;
-	}
-	struct tls_start start = {.conf = u->config.tls,
-				  .lower = o->stream,
-				  .host = o->target.host,
-				  .port = o->target.port,
-				  .sessions = u->config.sessions,
-				  .preface = on_preface,
-				  .preface_arg = o};
-	o->stream = NULL;
-	o->tls = tls_start(&start, on_secure, o);
-}
-
-static void on_dialled(void *arg, struct stream *s, const struct error *err)
-{
-	struct opening *o = arg;
-	o->dial = NULL;
-	if (err) {
-		struct error why = *err;
-		if (error_is_unreachable(err->kind) && err->kind != ERR_CONNECT_TIMEOUT)
-			why.kind = ERR_UNAVAILABLE; /* 503: the proxy itself is not whole */
-		fail(o, &why, HOP_TUNNEL);
-		return;
-	}
-	o->stream = s;
-	bool ok = o->ping_fn ? tunnel_ping_write(&o->request)
-			     : tunnel_request_write(&o->request, o->target.host, o->target.port, o->id);
-	CHECK(ok);
-	struct span v = buf_span(&o->request);
-	stream_write(s, &v, 1, on_requested, o);
-}
-
-static struct opening *new_opening(struct upstream *u)
-{
-	struct opening *o = mem_zero(sizeof *o);
-	o->upstream = u;
-	list_append(&u->openings, &o->link);
-	buf_init(&o->request, TUNNEL_MESSAGE_MAX);
-	tunnel_answer_init(&o->answer);
-	return o;
-}
-
-static void dial(struct opening *o)
-{
-	struct upstream *u = o->upstream;
-	o->dialled_us = monotonic_us();
-	timer_start(u->loop, &o->timer, u->config.tunnel_ms, on_timeout);
-	o->dial = dial_start(u->loop, &u->config.tunnel, u->config.tunnel_ms, on_dialled, o);
-}
-
-static void dial_new(struct opening *o)
-{
-	struct upstream *u = o->upstream;
-	unsigned limit = u->config.connections_per_target;
-	struct target_entry *e = target_map_hold(u->targets, o->target.host, o->target.port, o->target.https);
-	if (e->users > limit && !list_empty(&e->idle)) /* one that only waits makes room */
-		drop_conn(container_of(e->idle.prev, struct conn, idle));
-	if (e->users > limit) {
-		target_map_release(u->targets, e);
-		o->failed = !error_set_hop(&o->err, ERR_LIMIT, HOP_ENCLAVE,
-					   "all %u connections to this target are in use", limit);
-		loop_post(u->loop, &o->done, on_done);
-		return;
-	}
-	o->entry = e;
-	dial(o);
+	o->upstream->stats.reused++;
+	c->taken = NULL;
+	o->pooled = NULL;
+	tell(o->trace, o, c);
+	hand_out(o, c);
 }
 
 static bool take_idle(struct opening *o)
@@ -412,23 +256,19 @@ static bool take_idle(struct opening *o)
 	o->pooled = container_of(e->idle.next, struct conn, idle);
 	o->pooled->taken = o;
 	leave_idle(o->pooled);
+	loop_post(o->upstream->loop, &o->done, on_pooled);
 	return true;
 }
 
 void *upstream_open(struct upstream *u, const struct target *t, uint64_t id, bool fresh, struct trace *trace,
 		    exchange_open_fn *fn, void *arg)
 {
-	struct opening *o = new_opening(u);
-	o->target = *t;
-	o->id = id;
-	o->raw = t->kind == TARGET_TUNNEL;
-	o->trace = trace;
-	o->fn = fn;
-	o->arg = arg;
-	if (!fresh && !o->raw && take_idle(o))
-		loop_post(u->loop, &o->done, on_done);
-	else
-		dial_new(o);
+	struct opening *o = mem_zero(sizeof *o);
+	*o = (struct opening){.upstream = u, .target = *t, .id = id, .trace = trace, .fn = fn, .arg = arg};
+	list_append(&u->openings, &o->link);
+	bool poolable = !fresh && t->kind != TARGET_TUNNEL;
+	if (!poolable || !take_idle(o))
+		open_new(o);
 	return o;
 }
 
@@ -438,12 +278,21 @@ void upstream_cancel(struct upstream *u, void *opening)
 	discard(opening);
 }
 
-void upstream_ping(struct upstream *u, upstream_ping_fn *fn, void *arg)
+/* ---- pings ---- */
+
+static void on_ping(void *arg, struct span status, const struct error *err)
 {
-	struct opening *o = new_opening(u);
-	o->ping_fn = fn;
-	o->arg = arg;
-	dial(o);
+	struct upstream *u = arg;
+	u->ping = NULL;
+	u->ping_fn(u->ping_arg, status, err);
+}
+
+void upstream_ping(struct upstream *u, reach_ping_fn *fn, void *arg)
+{
+	CHECK(!u->ping);
+	u->ping_fn = fn;
+	u->ping_arg = arg;
+	u->ping = reach_ping(u->loop, &u->config.reach, on_ping, u);
 }
 
 /* ---- life ---- */
@@ -467,6 +316,8 @@ void upstream_close_idle(struct upstream *u)
 
 void upstream_free(struct upstream *u)
 {
+	if (u->ping)
+		reach_cancel(u->ping);
 	while (!list_empty(&u->openings))
 		discard(container_of(u->openings.next, struct opening, link));
 	upstream_close_idle(u);

@@ -1,35 +1,24 @@
 /*
- * The enclave's connections to services, through the tunnel:
- *
- *	dial the tunnel --> ask it for host:port --> TLS, certificate and name verified --> HTTP/1.1
- *	                        the ClientHello goes right behind the request, without
- *	                        waiting for the tunnel's answer: one round trip less
- *
- * Connections that can carry another exchange wait in a pool per target, the one used last
- * first. For CONNECT there is no TLS of ours: the tunnel's answer is awaited, then bytes
- * go as they are. Everything hangs off one loop.
+ * The enclave's connections to services (proxy/reach.h makes them). Those that can carry
+ * another exchange wait in a pool per target, the one used last first. Everything hangs off one
+ * loop.
  */
 #ifndef PROXY_UPSTREAM_H
 #define PROXY_UPSTREAM_H
 
 #include "http/leg.h"
 #include "http/parse.h"
-#include "http/target.h"
-#include "net/address.h"
 #include "proxy/exchange.h"
-#include "tls/session.h"
-#include "tls/tls_conf.h"
+#include "proxy/reach.h"
 
 struct upstream;
 
 struct upstream_config {
-	struct address tunnel;
-	const struct tls_conf *tls;       /* borrowed */
-	struct session_cache *sessions;   /* borrowed; NULL: no resumption */
+	struct reach_config reach;
 	struct parse_limits limits;
-	unsigned connections_per_target;  /* open to one target, in use or idle */
+	unsigned connections_per_target; /* open to one target, in use or idle */
 	unsigned idle_per_target, idle_total;
-	uint64_t tunnel_ms, tls_ms, idle_ms;
+	uint64_t idle_ms;
 };
 
 struct upstream_stats {
@@ -43,16 +32,15 @@ void upstream_free(struct upstream *u);
 
 /*
  * For exchange_role.open: a leg to t. fresh: not from the pool. Failures: ERR_LIMIT when the target has
- * all its connections; those of dialling, of the tunnel (hop tunnel or service), of TLS (hop service).
- * trace: NULL, or where to tell about the connection; borrowed until the callback or upstream_cancel.
+ * all its connections; those of reaching it. trace: NULL, or where to tell about the connection; borrowed
+ * until the callback or upstream_cancel.
  */
 void *upstream_open(struct upstream *u, const struct target *t, uint64_t id, bool fresh, struct trace *trace,
 		    exchange_open_fn *fn, void *arg);
 void upstream_cancel(struct upstream *u, void *opening);
 
-/* Asks the tunnel how it is. One callback; err NULL and its JSON, or why it is not reached. */
-typedef void upstream_ping_fn(void *arg, struct span status, const struct error *err);
-void upstream_ping(struct upstream *u, upstream_ping_fn *fn, void *arg);
+/* Asks the tunnel how it is. One at a time; none comes back once the upstream is freed. */
+void upstream_ping(struct upstream *u, reach_ping_fn *fn, void *arg);
 
 void upstream_close_idle(struct upstream *u);
 const struct upstream_stats *upstream_stats(const struct upstream *u);
