@@ -32,7 +32,7 @@ static uint64_t duration_of(struct span metric)
 	return 0;
 }
 
-/* A service may send such fields, too. Ours stand behind them, so the last one of a name is ours. */
+/* A service may send such fields, too. Ours stand behind them, and begin with the enclave's. */
 static void timing(struct fetch_facts *f, const struct head *h)
 {
 	const struct {
@@ -48,6 +48,8 @@ static void timing(struct fetch_facts *f, const struct head *h)
 	while (head_list_next(h, "Server-Timing", &it, &metric)) {
 		struct span rest = metric, name = {"", 0};
 		span_cut(&rest, ';', &name);
+		if (span_is(span_trim(name), SPAN("enclave")))
+			f->tunnel_us = f->tls_us = f->service_us = 0;
 		for (size_t i = 0; i < countof(metrics); i++)
 			if (span_is(span_trim(name), span_of(metrics[i].name)))
 				*metrics[i].us = duration_of(metric);
