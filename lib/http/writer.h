@@ -11,17 +11,17 @@
 
 struct writer {
 	struct stream *stream; /* borrowed */
-	bool begun;            /* a final head was written */
-	bool done;             /* .. and the end of the message */
+	bool begun;	       /* a final head was written */
+	bool done;	       /* .. and the end of the message */
 	enum body_framing framing;
-	uint64_t left;         /* of BODY_LENGTH */
-	uint64_t body_bytes;   /* of this message so far, framing not counted */
-	struct block *head;    /* the head's bytes while they are being written */
-	char chunk[24];        /* the size line */
-	struct buf last;       /* a last chunk with trailers */
-	bool shutdown_next;    /* the end of this message is the end of our direction */
+	uint64_t left;	     /* of BODY_LENGTH */
+	uint64_t body_bytes; /* of this message so far, framing not counted */
+	struct block *head;  /* the head's bytes while they are being written */
+	char chunk[24];	     /* the size line */
+	struct buf last;     /* a last chunk with trailers */
+	bool shutdown_next;  /* the end of this message is the end of our direction */
 	struct task refuse;
-	struct error err;
+	struct error *err; /* owned; why: not kept by value, for most of a connection's life there is none */
 	leg_send_fn *fn;
 	void *arg;
 };
@@ -40,6 +40,7 @@ void writer_add_framing(struct head *h);
  * Its framing is how the body is sent. Data that would pass a Content-Length, or an end before
  * it, fails with ERR_INTERNAL: the message is then broken off.
  */
-void writer_send(struct writer *w, const struct head *head, const struct part *part, leg_send_fn *fn, void *arg);
+void writer_send(struct writer *w, const struct head *head, const struct part *part, leg_send_fn *fn,
+		 void *arg);
 
 #endif
