@@ -219,6 +219,8 @@ void daemon_end(struct daemon *d)
 	timer_stop(d->loop, &d->watchdog);
 	signal_stop(d->term);
 	signal_stop(d->interrupt);
+	signal(SIGTERM, SIG_IGN); /* one that comes now has its wish; the status stays what it is */
+	signal(SIGINT, SIG_IGN);
 	signal_stop(d->reopen);
 	systemd_sockets_close(&d->sockets);
 	loop_free(d->loop);
