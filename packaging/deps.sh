@@ -4,6 +4,10 @@
 #   ./packaging/deps.sh [OPTION]...
 #
 #   --no-tests        only what the build needs, without compilers, servers and clients for the tests
+#   --enclave-tests   also what tests/enclave boots: QEMU with the nitro-enclave machine, a kernel, User-Mode Linux.
+#                     The first two are built, which takes a quarter of an hour, unless NITROPROXY_VM_CACHE names a
+#                     directory that has them with their SHA256SUMS.  They go to ~/.cache/nitroproxy/vm
+#   --enclave-tests-quick  likewise, but without what would have to be built
 #   --bench           also the programs that tests/bench measures nitroproxy against
 #   --no-system       install no packages (needs no root); only build mbedTLS and llhttp
 #   --prefix DIR      where those two go                           (default: .deps in this checkout)
@@ -29,7 +33,7 @@ tree=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 prefix=$tree/.deps
 suites="forky trixie"
 mbedtls_file='' llhttp_file=''
-want_system=yes want_tests=yes want_bench=no want_accel=yes trust_tarballs=no
+want_system=yes want_tests=yes want_bench=no want_vm=no want_accel=yes trust_tarballs=no
 
 mbedtls_min=3.6.6 mbedtls_below=3.7~ mbedtls_good=3.6.7
 llhttp_min=9.2 llhttp_below=10~
@@ -96,15 +100,20 @@ apt_install() { # NAME...
 }
 
 install_system() {
-	local wanted missing
+	local wanted
 	wanted=("${packages_build[@]}")
 	[ $want_tests = no ] || wanted+=("${packages_tests[@]}")
 	[ $want_bench = no ] || wanted+=("${packages_bench[@]}")
+	install_packages "${wanted[@]}"
+}
+
+install_packages() { # NAME...
+	local missing
 	if ! command -v apt-get >/dev/null; then
 		say "no apt-get here: packaging/README.md names the packages other distributions need"
 		return
 	fi
-	mapfile -t missing < <(missing_packages "${wanted[@]}")
+	mapfile -t missing < <(missing_packages "$@")
 	[ ${#missing[@]} -gt 0 ] || return 0
 	if [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then
 		die "neither root nor sudo; as root run: apt-get install --no-install-recommends ${missing[*]}"
@@ -357,6 +366,8 @@ while [ $# -gt 0 ]; do
 	case $1 in
 	--no-tests) want_tests=no ;;
 	--bench) want_bench=yes ;;
+	--enclave-tests) want_vm=yes ;;
+	--enclave-tests-quick) want_vm=quick ;;
 	--no-system) want_system=no ;;
 	--no-accel) want_accel=no ;;
 	--trust-tarballs) trust_tarballs=yes ;;
@@ -381,3 +392,8 @@ trap 'exit 143' TERM
 
 [ $want_system = no ] || install_system
 install_private
+if [ $want_vm != no ]; then
+	# shellcheck source=packaging/deps-vm.sh
+	. "$tree/packaging/deps-vm.sh"
+	install_enclave_tests
+fi
