@@ -1,10 +1,12 @@
 """Bodies in every framing, as they come and as they go, and what may not have one."""
 import json
+import subprocess
 import threading
 
 import pytest
 from harness.client import Cut
 from harness.origin import pattern
+from harness.servers import nginx
 
 
 def chunked(*pieces, trailers=b""):
@@ -278,3 +280,23 @@ def test_answer_during_a_big_upload(front, origin):
             pass
         answer = client.response()
         assert (answer.status, answer.body) == (403, b"enough")
+
+
+@pytest.fixture(scope="module")
+def upload_url(workdir, pki):
+    """nginx that reads a body whole and throws it away."""
+    process, (port,) = nginx(workdir, workdir, [(pki.good, "TLSv1.3")])
+    yield f"https://localhost:{port}/upload"
+    process.stop()
+
+
+@pytest.mark.parametrize("size", [0, 1000, 3_000_000])
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+def test_curl_uploads_to_nginx(front, upload_url, size, framing):
+    """curl asks with Expect: 100-continue before a big body; nginx answers that."""
+    fields = ["-H", "Transfer-Encoding: chunked"] if framing == "chunked" else []
+    done = subprocess.run(["curl", "-sS", "-m", "30", "-X", "PUT", "--data-binary", "@-", *fields,
+                           "-w", " %{http_code} %{num_connects}", f"{front.url}/{upload_url}"],
+                          input=pattern(size), capture_output=True)
+    length = str(size) if framing == "length" else ""
+    assert done.stdout.decode() == f"PUT {length} 200 1", done.stderr

@@ -24,7 +24,7 @@ def nginx(directory, root, sites):
             root {root};
             location = /protocol {{ return 200 $ssl_protocol; }}
             location = /redirect {{ return 302 https://elsewhere.test/; }}
-            location = /upload {{ client_max_body_size 0; return 200 "$request_method $content_length"; }}
+            location = /upload {{ client_max_body_size 0; return 200 "$request_method $http_content_length"; }}
         }}""" for port, (leaf, protocols) in zip(ports, sites))
     temporary = "".join(f"{what}_temp_path {directory}/nginx-{what};"
                         for what in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
