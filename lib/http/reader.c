@@ -10,6 +10,7 @@
  */
 struct reader_head {
 	struct head head;
+	struct body body;
 	char bytes[];
 };
 
@@ -29,11 +30,17 @@ void reader_free(struct reader *r)
 	buf_free(&r->partial);
 }
 
-void reader_next(struct reader *r, enum parse_asked asked)
+static void free_head(struct reader *r)
 {
-	body_free(&r->body);
+	if (r->head)
+		body_free(&r->head->body);
 	free(r->head);
 	r->head = NULL;
+}
+
+void reader_next(struct reader *r, enum parse_asked asked)
+{
+	free_head(r);
 	buf_free(&r->partial);
 	r->scan = (struct head_scan){0};
 	r->state = READER_HEAD;
@@ -79,7 +86,7 @@ static void feed_body(struct reader *r, struct block *b)
 {
 	struct error err;
 	struct block *behind = NULL;
-	enum body_result result = body_feed(&r->body, b, &behind, &err);
+	enum body_result result = body_feed(&r->head->body, b, &behind, &err);
 	if (behind)
 		stream_unread(r->stream, behind);
 	if (result == BODY_BAD) {
@@ -95,7 +102,7 @@ static void feed_body(struct reader *r, struct block *b)
 	}
 	if (result == BODY_END) {
 		r->part.end = true;
-		r->part.trailers = body_trailers(&r->body);
+		r->part.trailers = body_trailers(&r->head->body);
 		r->state = READER_DONE;
 	}
 	if (r->part.data || r->part.end || r->part.head)
@@ -117,7 +124,8 @@ static bool parse(struct reader *r, struct span bytes, struct error *err)
 {
 	struct reader_head *rh = mem_alloc(sizeof *rh + bytes.n);
 	memcpy(rh->bytes, bytes.p, bytes.n);
-	free(r->head);
+	rh->body = (struct body){0};
+	free_head(r); /* of a 1xx */
 	r->head = rh;
 	struct span own = {rh->bytes, bytes.n};
 	return r->kind == HEAD_REQUEST ? parse_request_head(own, r->limits, &rh->head, err)
@@ -149,12 +157,12 @@ static void got_head(struct reader *r, struct span bytes, struct block *b)
 	} else if (h->framing == BODY_NONE) {
 		r->part.end = true;
 		r->state = READER_DONE;
-		body_init(&r->body, h, r->limits);
+		body_init(&r->head->body, h, r->limits);
 		stream_unread(r->stream, b);
 		deliver(r);
 	} else {
 		r->state = READER_BODY;
-		body_init(&r->body, h, r->limits);
+		body_init(&r->head->body, h, r->limits);
 		feed_body(r, b);
 	}
 }

@@ -22,22 +22,21 @@ enum reader_state {
 	READER_DONE /* the message is complete; or it failed */
 };
 
-struct reader_head; /* a head and the bytes it points into */
+struct reader_head; /* a head, the bytes it points into, and how far its body has come */
 
 struct reader {
-	struct stream *stream; /* borrowed */
+	struct stream *stream;		   /* borrowed */
 	const struct parse_limits *limits; /* borrowed */
 	enum head_kind kind;
 	enum parse_asked asked; /* for responses */
 	enum reader_state state;
 	bool failed;
 	struct head_scan scan;
-	struct buf partial;        /* of a head that comes in pieces */
-	struct reader_head *head;  /* owned; of the message that is being read */
-	struct body body;
-	struct part part;          /* what is handed out */
-	uint64_t body_bytes;       /* of this message so far, framing not counted */
-	leg_read_fn *fn;           /* pending */
+	struct buf partial;	  /* of a head that comes in pieces */
+	struct reader_head *head; /* owned; of the message that is being read */
+	struct part part;	  /* what is handed out */
+	uint64_t body_bytes;	  /* of this message so far, framing not counted */
+	leg_read_fn *fn;	  /* pending */
 	void *arg;
 	void (*on_started)(void *owner); /* the first bytes of a head are there, but not all of it */
 	void *owner;
