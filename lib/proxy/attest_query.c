@@ -33,7 +33,7 @@ static bool accepts(const struct head *h, struct span type)
 
 bool attest_query_parse(struct span target, const struct head *h, struct attest_query *q, struct error *err)
 {
-	struct span path, query = target;
+	struct span path = target, query = target;
 	*q = (struct attest_query){.what = ATTEST_DOCUMENT};
 	span_cut(&query, '?', &path);
 	if (!head_method_is(h, "GET"))
