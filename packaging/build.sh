@@ -8,7 +8,7 @@
 #               build/static/nitroproxy, for the enclave: needs nothing
 #   docker      the images nitroproxy (host.Dockerfile) and nitroproxy-enclave (enclave.Dockerfile), with docker, podman or
 #               buildah, whichever is there
-#   enclave     the image nitroproxy-enclave, and from it build/nitroproxy.eif if nitro-cli is there
+#   enclave     build/nitroproxy.eif and its measurements, if AWS's kernel is there; the image nitroproxy-enclave
 #   packages    build/nitroproxy_VERSION_ARCH.deb and, if rpmbuild is there, the .rpm
 #   artifacts   build/nitroproxy-VERSION/: binary, settings, units, deploy.sh, the .eif if there is one, README-DEPLOYMENT,
 #               SHA256SUMS; ready to be copied to an instance
@@ -40,8 +40,8 @@ lacks() { # docker|rpm|eif
 	case $1 in
 	docker) [ -n "$(image_builder)" ] || echo "neither a running Docker nor podman nor buildah is here (apt-get install buildah)" ;;
 	rpm) command -v rpmbuild >/dev/null || echo "rpmbuild is missing (apt-get install rpm)" ;;
-	eif) command -v nitro-cli >/dev/null && [ "$(image_builder)" = docker ] ||
-		echo "nitro-cli with Docker is missing: it makes the .eif, on an instance or any Amazon Linux" ;;
+	eif) [ -d /usr/share/nitro_enclaves/blobs ] ||
+		echo "AWS's kernel is missing (dnf install aws-nitro-enclaves-cli-devel; packaging/eif/build.sh takes others too)" ;;
 	esac
 }
 
@@ -109,20 +109,19 @@ docker_images() {
 }
 
 eif() {
-	local why
-	why=$(lacks eif)
-	if [ -n "$why" ]; then
-		say "no .eif: $why"
-		return
-	fi
-	mkdir -p "$out"
-	nitro-cli build-enclave --docker-uri "nitroproxy-enclave:$(version)" --output-file "$out/nitroproxy.eif" |
-		tee "$out/nitroproxy.pcrs.json"
+	preset static nitroproxy sbom
+	"$tree/packaging/eif/build.sh" --output "$out/nitroproxy.eif" | tee "$out/nitroproxy.pcrs.json"
 }
 
+# Either of the two is of use: the .eif for an instance, the image for compose.yaml and nitro-cli build-enclave.
 enclave() {
-	image nitroproxy-enclave enclave.Dockerfile oci
-	eif
+	local no_image no_eif
+	no_image=$(lacks docker)
+	no_eif=$(lacks eif)
+	[ -z "$no_image" ] || [ -z "$no_eif" ] || die "neither image nor .eif: $no_image; $no_eif"
+	deps
+	if [ -z "$no_eif" ]; then eif; else say "no .eif: $no_eif"; fi
+	if [ -z "$no_image" ]; then image nitroproxy-enclave enclave.Dockerfile oci; else say "no image: $no_image"; fi
 }
 
 # ---- what is copied to an instance --------------------------------------------------------------------------------------
@@ -187,12 +186,9 @@ all() {
 	binary
 	packages
 	why=$(lacks docker)
-	if [ -z "$why" ]; then
-		docker_images
-		eif
-	else
-		say "no images: $why"
-	fi
+	if [ -z "$why" ]; then docker_images; else say "no images: $why"; fi
+	why=$(lacks eif)
+	if [ -z "$why" ]; then eif; else say "no .eif: $why"; fi
 	artifacts
 }
 
