@@ -308,8 +308,11 @@ class Bench:
 
     def contenders(self, load):
         self.keep_upstream, self.origin_port = load.keep_upstream, load.port
-        return [kind(self, name) for name, kind, tool in KINDS[load.kind]
-                if not tool or shutil.which(tool) or shutil.which(tool, path="/usr/sbin")]
+        def is_there(kind, tool):
+            if kind in (Nginx3, NginxStream) and not self.stream_module:
+                return False  # Debian: libnginx-mod-stream
+            return not tool or shutil.which(tool) or shutil.which(tool, path="/usr/sbin")
+        return [kind(self, name) for name, kind, tool in KINDS[load.kind] if is_there(kind, tool)]
 
     def openssl(self, *argv):
         subprocess.run(["openssl", *argv], cwd=self.dir, check=True, stderr=subprocess.DEVNULL)
