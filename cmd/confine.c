@@ -12,7 +12,7 @@
 
 struct confine {
 	struct sandbox_rules rules;
-	char log_directory[4096], socket_directory[2][sizeof(((struct address *)0)->path)];
+	char log_directory[4096], socket_directory[3][sizeof(((struct address *)0)->path)];
 	size_t sockets;
 };
 
@@ -99,12 +99,16 @@ bool confine(const struct settings *s, struct error *err)
 	switch (s->command) {
 	case CMD_HOST:
 		next_hop(&c.rules, s->host_proxy.enclave);
+		next_hop(&c.rules, s->ingress.enclave);
 		listening(&c, s->host_proxy.listen);
+		listening(&c, s->ingress.listen);
 		break;
 	case CMD_ENCLAVE:
 		next_hop(&c.rules, s->enclave.tunnel);
 		listening(&c, s->enclave.listen);
+		next_hop(&c.rules, s->ingress.app);
 		listening(&c, s->enclave.http_listen);
+		listening(&c, s->ingress.enclave_listen);
 		machine(&c.rules, s);
 		c.rules.lock_memory = !sandbox_impossible(); /* a shadow of all memory is not to be locked */
 		break;

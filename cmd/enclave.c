@@ -40,12 +40,19 @@ static bool listen_all(struct enclave_process *p, struct error *err)
 	if (!li)
 		return false;
 	enclave_add(p->enclave, li);
-	if (!s->enclave.http_listen[0])
-		return true;
-	li = daemon_listen(d, "http", s->enclave.http_listen, enclave_accept_http, p->enclave, err);
-	if (!li)
-		return false;
-	enclave_add_http(p->enclave, li);
+	if (s->enclave.http_listen[0]) {
+		li = daemon_listen(d, "http", s->enclave.http_listen, enclave_accept_http, p->enclave, err);
+		if (!li)
+			return false;
+		enclave_add_http(p->enclave, li);
+	}
+	if (s->ingress.enclave_listen[0]) {
+		li = daemon_listen(d, "ingress", s->ingress.enclave_listen, enclave_accept_ingress,
+				   p->enclave, err);
+		if (!li)
+			return false;
+		enclave_add_ingress(p->enclave, li);
+	}
 	return true;
 }
 

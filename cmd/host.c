@@ -37,6 +37,13 @@ static bool start(struct host_process *p, struct error *err)
 	if (!li)
 		return false;
 	host_add(p->host, li);
+	if (d->settings.ingress.listen[0]) {
+		li = daemon_listen(d, "ingress", d->settings.ingress.listen, host_accept_ingress, p->host,
+				   err);
+		if (!li)
+			return false;
+		host_add_ingress(p->host, li);
+	}
 	log_write(LOG_INFO, "enclave", LOG_STR("address", d->settings.host_proxy.enclave));
 	return true;
 }

@@ -41,6 +41,7 @@ struct attest {
 	struct making *running;
 	struct job *job;
 	struct timer patience;
+	struct task begin;
 	bool told; /* the first document was made; these are its facts */
 	char module[ATTESTATION_MODULE_MAX + 1];
 	bool debug;
@@ -362,6 +363,13 @@ static bool open_nsm(struct attest *a, enum nsm_choice choice, struct error *err
 	return a->nsm || error_wrap(err, "nsm");
 }
 
+/* The first document, from the loop: no thread before the process has entered its sandbox. */
+static void on_begin(struct task *t)
+{
+	struct attest *a = container_of(t, struct attest, begin);
+	enqueue(a, making_new(a, NULL));
+}
+
 struct attest *attest_new(struct loop *l, const struct settings *s, const struct policy *policy,
 			  const struct tls_conf *tls, struct error *err)
 {
@@ -375,7 +383,7 @@ struct attest *attest_new(struct loop *l, const struct settings *s, const struct
 		return NULL;
 	}
 	if (a->nsm)
-		enqueue(a, making_new(a, NULL));
+		loop_post(l, &a->begin, on_begin);
 	return a;
 }
 
@@ -392,6 +400,7 @@ void attest_free(struct attest *a)
 	if (!a)
 		return;
 	timer_stop(a->loop, &a->patience);
+	task_cancel(&a->begin);
 	LIST_EACH (it, &a->queue)
 		making_free(container_of(it, struct making, link));
 	ratelimit_free(a->rate);

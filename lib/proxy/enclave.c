@@ -10,6 +10,7 @@
 #include "proxy/channel.h"
 #include "proxy/enclave_status.h"
 #include "proxy/front.h"
+#include "proxy/ingress.h"
 #include "proxy/local.h"
 #include "proxy/upstream.h"
 #include "tls/entropy.h"
@@ -34,6 +35,7 @@ struct enclave {
 	struct listener *frames; /* owned; NULL: stopped, or none */
 	bool paused;
 	struct front *front; /* for apps inside */
+	struct ingress *ingress; /* NULL: there is none */
 	bool draining;
 	struct task check_drained;
 	void (*drained)(void *arg);
@@ -162,7 +164,8 @@ static bool on_response(void *owner, struct exchange *x, struct head *h, struct 
 static void on_check_drained(struct task *t)
 {
 	struct enclave *e = container_of(t, struct enclave, check_drained);
-	if (!list_empty(&e->role.running) || e->channels.count || front_connections(e->front))
+	if (!list_empty(&e->role.running) || e->channels.count || front_connections(e->front) ||
+	    ingress_busy(e->ingress))
 		return;
 	e->draining = false;
 	e->drained(e->drained_arg);
@@ -180,7 +183,7 @@ static void on_done(void *owner, struct exchange *x)
 {
 	struct enclave *e = owner;
 	account_exchange(exchange_info(x), &e->metrics);
-	front_done(e->front, x);
+	front_done(x);
 	enclave_status_done(e->status, x);
 	attest_done(e->attest, x);
 	check_drained(e);
@@ -247,6 +250,10 @@ void enclave_accept(void *arg, struct stream *s)
 void enclave_accept_http(void *arg, struct stream *s) { front_accept(((struct enclave *)arg)->front, s); }
 
 void enclave_add(struct enclave *e, struct listener *frames) { e->frames = frames; }
+
+void enclave_accept_ingress(void *arg, struct stream *s) { ingress_accept(((struct enclave *)arg)->ingress, s); }
+
+void enclave_add_ingress(struct enclave *e, struct listener *ingress) { ingress_add(e->ingress, ingress); }
 
 void enclave_add_http(struct enclave *e, struct listener *http) { front_add(e->front, http); }
 
@@ -324,7 +331,10 @@ static bool load(struct enclave *e, struct error *err)
 				     .on_closed = check_drained,
 				     .owner = e};
 	e->front = front_new(e->loop, &front, err);
-	return e->front != NULL;
+	if (!e->front || !s->ingress.enclave_listen[0])
+		return e->front != NULL;
+	e->ingress = ingress_new(e->loop, &(struct ingress_config){.front = front, .attest = e->attest}, err);
+	return e->ingress != NULL;
 }
 
 struct enclave *enclave_new(struct loop *l, const struct settings *s, struct error *err)
@@ -382,6 +392,8 @@ void enclave_drain(struct enclave *e, void (*drained)(void *arg), void *arg)
 	e->drained_arg = arg;
 	stop_frames(e);
 	front_drain(e->front);
+	if (e->ingress)
+		ingress_drain(e->ingress);
 	channel_server_drain_all(&e->channels);
 	check_drained(e);
 }
@@ -391,6 +403,7 @@ void enclave_free(struct enclave *e)
 	exchange_abandon_all(&e->role); /* what a drain has not waited for */
 	stop_frames(e);
 	front_free(e->front);
+	ingress_free(e->ingress);
 	channel_server_close_all(&e->channels);
 	if (e->status)
 		enclave_status_free(e->status);

@@ -31,6 +31,10 @@ void enclave_add(struct enclave *e, struct listener *frames);
 void enclave_accept_http(void *arg, struct stream *s);
 void enclave_add_http(struct enclave *e, struct listener *http);
 
+/* For the listener of ingress.enclave_listen, if that is set; arg is the enclave. */
+void enclave_accept_ingress(void *arg, struct stream *s);
+void enclave_add_ingress(struct enclave *e, struct listener *ingress);
+
 /* Stops accepting; drained(arg) once, when nothing runs any more. */
 void enclave_drain(struct enclave *e, void (*drained)(void *arg), void *arg);
 

@@ -26,6 +26,7 @@ struct front {
 
 /* What an exchange holds at its front; exchange_info.tag. */
 struct visit {
+	struct front *front;
 	struct ratelimit_client *client;
 	struct checking *checking;
 };
@@ -55,10 +56,22 @@ bool front_target(struct exchange *x, const struct settings *s, const struct via
 	       target_of(info->request, s->limits.url_length, &info->target, err);
 }
 
+/* What an application is asked: whatever form the target has, it is its own. */
+static bool app_target(struct exchange *x, const struct via *via, struct error *err)
+{
+	struct exchange_info *info = exchange_info(x);
+	if (head_method_is(info->request, "CONNECT"))
+		return error_set(err, ERR_METHOD, "here answers an application, which is no proxy");
+	info->target = (struct target){.kind = TARGET_SELF, .path = info->request->target};
+	return hop_check_loop(info->request, via, err);
+}
+
 static void admitted(struct front *f, struct exchange *x)
 {
 	struct error err;
-	if (front_target(x, f->config.settings, f->config.via, &err)) {
+	bool good = f->config.app ? app_target(x, f->config.via, &err)
+				  : front_target(x, f->config.settings, f->config.via, &err);
+	if (good) {
 		f->config.route(f->config.owner, x);
 		return;
 	}
@@ -128,6 +141,7 @@ static void on_request(void *owner, struct server_conn *conn, struct leg *leg, s
 		return;
 	}
 	struct visit *visit = info->tag = mem_zero(sizeof *visit);
+	visit->front = f;
 	struct error err;
 	if (f->ratelimit) {
 		char key[RATELIMIT_KEY_MAX];
@@ -147,13 +161,13 @@ static void on_request(void *owner, struct server_conn *conn, struct leg *leg, s
 		admitted(f, x);
 }
 
-void front_done(struct front *f, struct exchange *x)
+void front_done(struct exchange *x)
 {
 	struct visit *visit = exchange_info(x)->tag;
 	if (!visit)
 		return;
 	if (visit->client)
-		ratelimit_done(f->ratelimit, visit->client);
+		ratelimit_done(visit->front->ratelimit, visit->client);
 	if (visit->checking)
 		visit->checking->x = NULL;
 	free(visit);
@@ -233,7 +247,7 @@ struct front *front_new(struct loop *l, const struct front_config *config, struc
 			.per_second = s->limits.client_rate,
 			.at_a_time = s->limits.client_connections,
 			.clients = CLIENTS_MAX});
-	if (s->access.auth.count) {
+	if (s->access.auth.count && !config->app) {
 		config->role->challenge = AUTH_CHALLENGE;
 		f->auth = auth_new(&s->access.auth, err);
 		if (!f->auth) {

@@ -17,9 +17,12 @@ struct front;
 
 struct front_config {
 	const struct settings *settings; /* borrowed */
-	struct exchange_role *role;      /* borrowed; on_done must call front_done */
-	struct via *via;                 /* borrowed */
-	struct metrics *metrics;         /* borrowed */
+	struct exchange_role *role;	 /* borrowed; on_done must call front_done */
+	struct via *via;		 /* borrowed */
+	struct metrics *metrics;	 /* borrowed */
+	/* Every request is for an application: no other target is looked for, and who may ask is its
+	 * business. */
+	bool app;
 	/*
 	 * The exchange's target is set and may be used; for TARGET_SELF the path names what is asked of
 	 * the proxy itself. The route ends in one of exchange_forward, _reply, _refuse.
@@ -39,7 +42,7 @@ unsigned front_connections(const struct front *f);
 void front_free(struct front *f); /* no exchange runs; NULL is fine */
 
 /* From role.on_done. */
-void front_done(struct front *f, struct exchange *x);
+void front_done(struct exchange *x);
 
 /*
  * What holds for a request of either listener and of a frame: its target found, a loop

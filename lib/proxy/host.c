@@ -8,6 +8,7 @@
 #include "proxy/enclave_pool.h"
 #include "proxy/front.h"
 #include "proxy/health.h"
+#include "proxy/ingress_host.h"
 #include "proxy/local.h"
 
 #define AGENT "nitroproxy-host"
@@ -23,6 +24,7 @@ struct host {
 	struct exchange_role role;
 	struct enclave_pool *pool;
 	struct front *front;
+	struct ingress_host *ingress; /* NULL: there is none */
 	uint64_t started_us;
 	struct local_waiting waiting; /* for the answer to a ping */
 	struct error last_error;      /* of reaching the enclave */
@@ -146,7 +148,8 @@ static bool on_response(void *owner, struct exchange *x, struct head *head, stru
 static void on_check_drained(struct task *t)
 {
 	struct host *h = container_of(t, struct host, check_drained);
-	if (!list_empty(&h->role.running) || front_connections(h->front) || h->pinging)
+	if (!list_empty(&h->role.running) || front_connections(h->front) || h->pinging ||
+	    (h->ingress && ingress_host_stats(h->ingress)->open))
 		return;
 	h->draining = false;
 	h->drained(h->drained_arg);
@@ -166,7 +169,7 @@ static void on_done(void *owner, struct exchange *x)
 	if (info->failed && info->err.hop == HOP_ENCLAVE)
 		h->last_error = info->err;
 	account_exchange(info, &h->metrics);
-	front_done(h->front, x);
+	front_done(x);
 	local_forget(&h->waiting, x);
 	check_drained(h);
 }
@@ -214,6 +217,15 @@ static void render_metrics(struct host *h, struct buf *out)
 		     pool->opened);
 	metrics_line(out, "host", "counter", "enclave_failed_total",
 		     "Times the enclave could not be reached.", pool->failed);
+	if (h->ingress) {
+		const struct ingress_host_stats *in = ingress_host_stats(h->ingress);
+		metrics_line(out, "host", "gauge", "ingress_connections", "Ingress connections that are open.",
+			     in->open);
+		metrics_line(out, "host", "counter", "ingress_accepted_total", "Ingress connections accepted.",
+			     in->accepted);
+		metrics_line(out, "host", "counter", "ingress_failed_total",
+			     "Of these, those that did not reach the enclave.", in->failed);
+	}
 	metrics_line(out, "host", "gauge", "uptime_seconds", "Since the start.",
 		     (monotonic_us() - h->started_us) / 1000000);
 	metrics_line(out, "host", "counter", "log_dropped_total", "Log lines lost.", log_dropped());
@@ -261,7 +273,9 @@ struct host *host_new(struct loop *l, const struct settings *s, struct error *er
 				     .on_closed = check_drained,
 				     .owner = h};
 	h->front = front_new(l, &front, err);
-	if (h->front)
+	if (h->front && s->ingress.listen[0])
+		h->ingress = ingress_host_new(l, s, check_drained, h, err);
+	if (h->front && (h->ingress || !s->ingress.listen[0]))
 		return h;
 	host_free(h);
 	return NULL;
@@ -277,12 +291,24 @@ void host_add(struct host *h, struct listener *li)
 	front_add(h->front, li);
 }
 
+void host_accept_ingress(void *arg, struct stream *s)
+{
+	ingress_host_accept(((struct host *)arg)->ingress, s);
+}
+
+void host_add_ingress(struct host *h, struct listener *li)
+{
+	ingress_host_add(h->ingress, li);
+}
+
 void host_drain(struct host *h, void (*drained)(void *arg), void *arg)
 {
 	h->draining = true;
 	h->drained = drained;
 	h->drained_arg = arg;
 	front_drain(h->front);
+	if (h->ingress)
+		ingress_host_drain(h->ingress);
 	check_drained(h);
 }
 
@@ -290,6 +316,7 @@ void host_free(struct host *h)
 {
 	exchange_abandon_all(&h->role); /* what a drain has not waited for */
 	front_free(h->front);
+	ingress_host_free(h->ingress);
 	enclave_pool_free(h->pool);
 	task_cancel(&h->check_drained); /* last: what goes above asks for it */
 	free(h);

@@ -15,6 +15,9 @@ struct host *host_new(struct loop *l, const struct settings *s, struct error *er
 void host_free(struct host *h);                                                     /* what still runs is cut */
 void host_accept(void *arg, struct stream *s); /* for its listeners; arg is the host */
 void host_add(struct host *h, struct listener *li);
+/* For the listener of ingress.listen, if that is set; arg is the host. */
+void host_accept_ingress(void *arg, struct stream *s);
+void host_add_ingress(struct host *h, struct listener *li);
 void host_drain(struct host *h, void (*drained)(void *arg), void *arg);
 
 #endif

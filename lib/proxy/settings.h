@@ -53,6 +53,17 @@ struct settings {
 		const char *enclave;  /* follows from enclave.cid and .port unless set */
 	} host_proxy;
 
+	/* TLS from clients anywhere that ends in the enclave: proxy/ingress.h */
+	struct {
+		const char *listen;	    /* host: where clients connect; "": nowhere */
+		uint32_t port;		    /* the vsock port between host and enclave */
+		const char *enclave;	    /* host: follows from enclave.cid and .port unless set */
+		const char *enclave_listen; /* enclave; "": there is no ingress */
+		const char *app;	    /* enclave: the application that is served; "": the proxy itself */
+		struct text_list names;	    /* enclave: in the certificate */
+		uint64_t rotate, overlap;   /* enclave: life of a key, and of its connections behind that */
+	} ingress;
+
 	struct {
 		const char *listen;
 		struct text_list allow;	     /* HOST:PORT patterns; none: every name and port */

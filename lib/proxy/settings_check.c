@@ -6,6 +6,7 @@
 #include "proxy/allow.h"
 #include "proxy/auth.h"
 #include "proxy/settings_impl.h"
+#include "tls/cert.h"
 
 /* AWS: run-enclave gives CIDs from 4 on, the lower ones have fixed meanings (vsock(7)). */
 static void check_cid(struct settings *s)
@@ -50,6 +51,10 @@ static void check_host(struct settings *s)
 static void check_enclave(struct settings *s)
 {
 	check_exposure(s, "enclave.http_listen", s->enclave.http_listen);
+	if (s->ingress.enclave_listen[0] && !s->ingress.app[0] && !s->access.auth.count)
+		text_list_add(&s->warnings,
+			      "ingress.enclave_listen is set, ingress.app and access.auth are not: everybody who "
+			      "reaches the host's ingress.listen may use the proxy");
 	if (!s->policy.file[0] && !s->policy.allow.count && s->policy.without_rules == POLICY_ALLOW)
 		text_list_add(&s->warnings,
 			      s->policy.deny.count
@@ -139,6 +144,8 @@ bool settings_check(struct settings *s, struct error *err)
 		return error_set(err, ERR_CONFIG,
 				 "tls.cipher_suites: names none of TLS 1.3, which tls.min_version asks for "
 				 "(TLS_AES_256_GCM_SHA384 is one)");
+	if (!s->ingress.names.count || s->ingress.names.count > CERT_HOSTS_MAX)
+		return error_set(err, ERR_CONFIG, "ingress.names: must have 1 to %d", CERT_HOSTS_MAX);
 	if (!check_rules(s, err))
 		return false;
 	if (s->sandbox != SANDBOX_ENFORCE)

@@ -74,6 +74,9 @@ void settings_derive(struct settings *s)
 	derive_address(s, "host_proxy.enclave", s->host_proxy.enclave, "vsock:16:5000", "enclave.port",
 		       s->enclave.port, "enclave.cid", s->enclave.cid);
 
+	derive_address(s, "ingress.enclave", s->ingress.enclave, "vsock:16:5443", "ingress.port",
+		       s->ingress.port, "enclave.cid", s->enclave.cid);
+
 	if (stronger(s, "host_proxy.timeout", "timeouts.response_header") &&
 	    opts_source(&s->opts, "timeouts.response_header") == OPT_DEFAULT) {
 		char text[32];

@@ -13,6 +13,14 @@ static bool check_address(const char *text, struct error *err)
 	return address_parse(text, &a, err);
 }
 
+static bool check_name(const char *text, struct error *err)
+{
+	char canonical[HOSTNAME_MAX];
+	enum hostname_type type;
+	return hostname_canonical_bare(span_of(text), canonical, &type, err) &&
+	       (strcmp(text, canonical) == 0 || error_set(err, ERR_CONFIG, "a name in lower case, or an address"));
+}
+
 static bool check_uint(const char *text, struct error *err)
 {
 	uint64_t n = 0;
@@ -181,6 +189,23 @@ static const struct opt rows[] = {
 	ADDR("host_proxy.enclave", host_proxy.enclave, "",
 	     .shown = "vsock:16:5000, with enclave.cid and enclave.port", .commands = H, .flag = "enclave",
 	     .help = "Where the host finds the enclave"),
+
+	ADDR("ingress.listen", ingress.listen, "", .commands = H,
+	     .help = "Where the host takes TLS connections that end in the enclave; unset: nowhere"),
+	UINT("ingress.port", ingress.port, "5443", 1, UINT32_MAX - 1, .commands = H,
+	     .help = "The vsock port on which the enclave takes them from the host"),
+	ADDR("ingress.enclave", ingress.enclave, "", .shown = "vsock:16:5443, with enclave.cid and ingress.port",
+	     .commands = H, .help = "Where the host finds the enclave's ingress"),
+	ADDR("ingress.enclave_listen", ingress.enclave_listen, "", .commands = E,
+	     .help = "Where the enclave takes these connections from the host, vsock:any:5443 for example; unset: nowhere"),
+	ADDR("ingress.app", ingress.app, "", .shown = "the proxy itself", .commands = E,
+	     .help = "The application in the enclave that they are for, tcp:127.0.0.1:3000 for example"),
+	LIST("ingress.names", ingress.names, "enclave.internal", .check = check_name, .commands = E, .arg = "NAME",
+	     .help = "Names in the certificate; clients trust its key by attestation, not by name"),
+	TIME("ingress.rotate", ingress.rotate, "24h", 1 * SEC, UINT64_C(720) * HOUR, .commands = E,
+	     .help = "How long a key is used for new connections"),
+	TIME("ingress.overlap", ingress.overlap, "1h", 1 * SEC, UINT64_C(720) * HOUR, .commands = E,
+	     .help = "How long connections of a replaced key may go on asking"),
 
 	ADDR("tunnel.listen", tunnel.listen, "vsock:any:5001", .commands = T, .flag = "listen",
 	     .help = "Where the tunnel listens for the enclave"),

@@ -13,7 +13,6 @@
 #include "tls/server_name.h"
 #include "tls/tls_error.h"
 
-#define MAX_HOSTS	16
 #define CA_NAME_MAX	80
 #define COMMON_NAME_MAX (3 + 64) /* with its "CN=" (RFC 5280 appendix A.1) */
 
@@ -77,11 +76,11 @@ static int set_common(mbedtls_x509write_cert *w, struct cert_ca *ca, const char 
 
 static int set_names(mbedtls_x509write_cert *w, const char *const *hosts)
 {
-	mbedtls_x509_san_list list[MAX_HOSTS] = {0};
-	struct server_name names[MAX_HOSTS];
+	mbedtls_x509_san_list list[CERT_HOSTS_MAX] = {0};
+	struct server_name names[CERT_HOSTS_MAX];
 	size_t n = 0;
 	for (; hosts[n]; n++) {
-		if (n == MAX_HOSTS || !server_name_init(&names[n], hosts[n]))
+		if (n == CERT_HOSTS_MAX || !server_name_init(&names[n], hosts[n]))
 			return MBEDTLS_ERR_X509_BAD_INPUT_DATA;
 		struct server_name *name = &names[n];
 		mbedtls_x509_buf *value = &list[n].node.san.unstructured_name;

@@ -19,10 +19,11 @@ struct cert_ca *cert_ca_new(const char *name, int64_t now, unsigned days, struct
 void cert_ca_free(struct cert_ca *ca); /* NULL is fine; the key is wiped */
 const char *cert_ca_pem(const struct cert_ca *ca);
 
-#define CERT_PEM_MAX 8192
+#define CERT_PEM_MAX   8192
+#define CERT_HOSTS_MAX 16
 
 /*
- * A server's certificate for DNS names and IP literals (NULL-terminated; at least one),
+ * A server's certificate for DNS names and IP literals (NULL-terminated; 1 to CERT_HOSTS_MAX),
  * and its key, both PEM. The bufs are initialised by the caller with CERT_PEM_MAX or more.
  */
 bool cert_issue(struct cert_ca *ca, const char *const *hosts, int64_t now, unsigned days,
