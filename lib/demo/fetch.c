@@ -1,50 +1,13 @@
-#include "demo/fetch.h"
+#include "demo/fetch_impl.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
 #include "demo/noise.h"
-#include "http/client_conn.h"
-#include "http/reader.h"
-#include "http/write.h"
-#include "net/dial.h"
 #include "proxy/exchange.h"
 #include "proxy/trace.h"
 #include "tls/hash.h"
-#include "tls/tls_stream.h"
-
-#define AGENT "nitroproxy-demo/" NP_VERSION
-
-/*
- *	DIALLING --> [TUNNELLING: CONNECT --> SECURING] --> EXCHANGING --> gone
- *	   `--- a kept connection is there ------------------^
- */
-struct fetch {
-	struct fetcher *fetcher;
-	struct fetch_request request;
-	struct url url;
-	struct timer timer;
-	struct dial *dial;
-	struct stream *stream; /* owned while TUNNELLING */
-	struct reader *reader; /* owned; of the answer to CONNECT */
-	struct buf connect;    /* its bytes */
-	struct tls *tls;
-	struct client_conn *conn; /* owned while EXCHANGING */
-	struct leg *leg;	  /* out while EXCHANGING */
-	struct head head;
-	struct buf text; /* what head points at */
-	char length[24];
-	struct part part;
-	struct block *block; /* being sent */
-	uint64_t sent;	     /* of noise */
-	bool all_sent, all_read, keep;
-	struct hash_stream *hash;
-	struct fetch_result result;
-	struct task done;
-	fetch_fn *fn;
-	void *arg;
-};
 
 /* ---- connections ---- */
 
@@ -126,19 +89,19 @@ static void on_done(struct task *t)
 	free_fetch(x);
 }
 
-static void finish(struct fetch *x)
+void fetch_finish(struct fetch *x)
 {
 	if (!task_posted(&x->done))
 		loop_post(x->fetcher->loop, &x->done, on_done);
 }
 
-static void fail(struct fetch *x, const struct error *err)
+void fetch_fail(struct fetch *x, const struct error *err)
 {
 	if (task_posted(&x->done))
 		return;
 	x->result.failed = true;
 	x->result.err = *err;
-	finish(x);
+	fetch_finish(x);
 }
 
 static void on_timeout(struct timer *t)
@@ -150,12 +113,12 @@ static void on_timeout(struct timer *t)
 		  : x->result.connected ? "no answer"
 					: "no connection to the proxy",
 		  (unsigned long long)x->request.timeout_ms);
-	fail(x, &err);
+	fetch_fail(x, &err);
 }
 
 /* ---- the answer ---- */
 
-static void take(struct fetch *x, struct part *part)
+void fetch_take(struct fetch *x, struct part *part)
 {
 	struct fetch_result *r = &x->result;
 	if (part->head && (part->head->status >= 200 || part->head->status == 101)) {
@@ -176,15 +139,15 @@ static void on_part(void *arg, struct part *part, const struct error *err)
 {
 	struct fetch *x = arg;
 	if (!part) {
-		fail(x, err);
+		fetch_fail(x, err);
 		return;
 	}
 	if (part->head)
 		x->keep = x->request.keep && part->head->keep_alive;
-	take(x, part);
+	fetch_take(x, part);
 	x->all_read = part->end;
 	if (part->end)
-		finish(x);
+		fetch_finish(x);
 	else
 		leg_read(x->leg, on_part, x);
 }
@@ -251,7 +214,7 @@ static void exchange(struct fetch *x)
 	x->result.reused = client_conn_reused(x->conn);
 	buf_clear(&x->text);
 	address_request(x);
-	head_add(h, SPAN("User-Agent"), SPAN(AGENT));
+	head_add(h, SPAN("User-Agent"), SPAN(FETCH_AGENT));
 	if (r->form != FETCH_CONNECT)
 		head_add(h, SPAN(TRACE_FIELD), SPAN("1"));
 	for (size_t i = 0; i < r->field_count; i++)
@@ -269,92 +232,11 @@ static void exchange(struct fetch *x)
 	leg_read(x->leg, on_part, x);
 }
 
-static void use_stream(struct fetch *x, struct stream *s)
+void fetch_use(struct fetch *x, struct stream *s)
 {
 	struct client_conn_events events = {.on_idle = on_idle, .on_dead = on_dead, .owner = x->fetcher};
 	x->conn = client_conn_new(s, &x->fetcher->limits, &events);
 	exchange(x);
-}
-
-/* ---- CONNECT ---- */
-
-static void on_secure(void *arg, struct stream *s, const struct error *err)
-{
-	struct fetch *x = arg;
-	struct tls_info info;
-	x->tls = NULL;
-	if (err) {
-		fail(x, err);
-		return;
-	}
-	tls_info(s, &info);
-	x->result.secured = monotonic_us();
-	struct fetch_facts *f = &x->result.facts;
-	snprintf(f->tls.protocol, sizeof f->tls.protocol, "%s", info.protocol);
-	snprintf(f->tls.cipher, sizeof f->tls.cipher, "%s", info.cipher);
-	snprintf(f->tls.subject, sizeof f->tls.subject, "%s", info.has_certificate ? info.subject : "");
-	use_stream(x, s);
-}
-
-static void on_connect_part(void *arg, struct part *part, const struct error *err)
-{
-	struct fetch *x = arg;
-	struct error ended;
-	if (!part) {
-		error_set(&ended, ERR_RESET, "the proxy closed the connection without an answer to CONNECT");
-		fail(x, err ? err : &ended);
-		return;
-	}
-	bool opened = part->head && part->head->framing == BODY_RAW;
-	if (opened && part->data) {
-		stream_unread(x->stream, part->data);
-		part->data = NULL;
-	}
-	take(x, part);
-	if (!opened) {
-		if (part->end)
-			finish(x);
-		else
-			reader_read(x->reader, on_connect_part, x);
-		return;
-	}
-	x->result.status = 0;
-	x->result.answered = 0;
-	x->result.tunnelled = monotonic_us();
-	reader_free(x->reader);
-	free(x->reader);
-	x->reader = NULL;
-	struct tls_start start = {
-		.conf = x->fetcher->tls, .lower = x->stream, .host = x->url.host, .port = x->url.port};
-	x->stream = NULL;
-	x->tls = tls_start(&start, on_secure, x);
-}
-
-static void on_connect_sent(void *arg, const struct error *err)
-{
-	if (err)
-		fail(arg, err);
-}
-
-static void send_connect(struct fetch *x)
-{
-	struct head h;
-	struct error err;
-	buf_printf(&x->text, strchr(x->url.host, ':') ? "[%s]:%u" : "%s:%u", x->url.host, x->url.port);
-	head_init_request(&h, SPAN("CONNECT"), buf_span(&x->text));
-	head_add(&h, SPAN("Host"), buf_span(&x->text));
-	head_add(&h, SPAN("User-Agent"), SPAN(AGENT));
-	head_add(&h, SPAN(TRACE_FIELD), SPAN("1"));
-	if (!write_head(&x->connect, &h, &err)) {
-		fail(x, &err);
-		return;
-	}
-	x->reader = mem_zero(sizeof *x->reader);
-	reader_init(x->reader, x->stream, HEAD_RESPONSE, &x->fetcher->limits, NULL, NULL);
-	reader_next(x->reader, ASKED_CONNECT);
-	struct span v = buf_span(&x->connect);
-	stream_write(x->stream, &v, 1, on_connect_sent, x);
-	reader_read(x->reader, on_connect_part, x);
 }
 
 /* ---- the start ---- */
@@ -367,15 +249,15 @@ static void on_dialled(void *arg, struct stream *s, const struct error *err)
 	if (err) {
 		why = *err;
 		why.hop = HOP_CLIENT;
-		fail(x, &why);
+		fetch_fail(x, &why);
 		return;
 	}
 	x->result.connected = monotonic_us();
 	if (x->request.form == FETCH_CONNECT) {
 		x->stream = s;
-		send_connect(x);
+		fetch_connect(x);
 	} else {
-		use_stream(x, s);
+		fetch_use(x, s);
 	}
 }
 
@@ -394,7 +276,7 @@ struct fetch *fetch_start(struct fetcher *f, const struct fetch_request *request
 	buf_init(&x->result.body, FETCH_BODY_MAX);
 	timer_start(f->loop, &x->timer, request->timeout_ms, on_timeout);
 	if (request->form != FETCH_SELF && !url_parse(request->url, &x->url, &err)) {
-		fail(x, &err);
+		fetch_fail(x, &err);
 	} else if (request->keep && f->idle) {
 		x->conn = f->idle;
 		f->idle = NULL;

@@ -8,11 +8,10 @@
 #include "demo/noise.h"
 #include "demo/origin.h"
 #include "demo/origin_document.h"
+#include "demo/origin_route.h"
 #include "tls/hash.h"
 
-#define KEPT_MAX  BLOCK_SIZE /* of a request's body, to be echoed */
-#define DELAY_MAX 10.0
-#define LINES_MAX 1000000
+#define KEPT_MAX BLOCK_SIZE /* of a request's body, to be echoed */
 
 enum source { SOURCE_NONE, SOURCE_TEXT, SOURCE_NOISE, SOURCE_LINES };
 
@@ -155,11 +154,6 @@ static void send_json(struct answer *a, int status, json_t *document)
 	begin(a, status, "application/json");
 }
 
-static void refuse(struct answer *a, int status, const char *why)
-{
-	send_json(a, status, document_error(why));
-}
-
 static void send_echo(struct answer *a)
 {
 	uint8_t sha256[HASH_SIZE];
@@ -173,97 +167,43 @@ static void on_delay(struct timer *t)
 	send_echo(container_of(t, struct answer, timer));
 }
 
-/* ---- what was asked ---- */
-
-/* The rest of a path behind prefix, without the query. */
-static bool rest_of(struct span path, const char *prefix, struct span *rest)
+static void answer(struct answer *a)
 {
-	if (!span_starts(path, span_of(prefix)))
-		return false;
-	*rest = span_from(path, strlen(prefix));
-	return true;
-}
-
-static bool number_of(struct span s, uint64_t max, uint64_t *n)
-{
-	*n = 0;
-	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] < '0' || s.p[i] > '9' || *n > max)
-			return false;
-		*n = *n * 10 + (uint64_t)(s.p[i] - '0');
-	}
-	return s.n > 0 && *n <= max;
-}
-
-static uint64_t seed_of(struct span query)
-{
-	struct span pair;
-	uint64_t seed = 0;
-	while (span_cut(&query, '&', &pair))
-		if (span_starts(pair, SPAN("seed=")) && number_of(span_from(pair, 5), UINT64_MAX / 16, &seed))
-			return seed;
-	return 0;
-}
-
-static void delay(struct answer *a, struct span text)
-{
-	char copy[16] = "", *end;
-	memcpy(copy, text.p, text.n < sizeof copy - 1 ? text.n : sizeof copy - 1);
-	double seconds = strtod(copy, &end);
-	if (end == copy || *end || !(seconds >= 0 && seconds <= DELAY_MAX))
-		refuse(a, 400, "a delay is a number of seconds, at most 10");
-	else
-		timer_start(a->loop, &a->timer, (uint64_t)(seconds * 1000), on_delay);
-}
-
-static bool is_echo(struct span path)
-{
-	return span_is(path, SPAN("/get")) || span_is(path, SPAN("/post")) || span_is(path, SPAN("/put")) ||
-	       span_is(path, SPAN("/anything"));
-}
-
-/* httpbin's paths that are called after a method take only that. */
-static bool method_fits(const struct head *h, struct span path)
-{
-	if (span_is(path, SPAN("/get")))
-		return head_method_is(h, "GET") || head_method_is(h, "HEAD");
-	if (span_is(path, SPAN("/post")))
-		return head_method_is(h, "POST");
-	if (span_is(path, SPAN("/put")))
-		return head_method_is(h, "PUT");
-	return true;
-}
-
-static void dispatch(struct answer *a)
-{
-	struct span query = a->request->target, path = {"", 0}, rest;
-	uint64_t n;
-	span_cut(&query, '?', &path);
-	if (!method_fits(a->request, path)) {
-		refuse(a, 405, "this path takes another method");
-	} else if (is_echo(path)) {
-		send_echo(a);
-	} else if (span_is(path, SPAN("/headers"))) {
+	struct route r;
+	route_of(a->request, &r);
+	switch (r.what) {
+	case ROUTE_ECHO:
+		if (r.delay_ms)
+			timer_start(a->loop, &a->timer, r.delay_ms, on_delay);
+		else
+			send_echo(a);
+		break;
+	case ROUTE_HEADERS:
 		send_json(a, 200, document_headers(a->request));
-	} else if (rest_of(path, "/delay/", &rest)) {
-		delay(a, rest);
-	} else if (rest_of(path, "/status/", &rest) && number_of(rest, 599, &n) && n >= 200) {
-		begin(a, (int)n, "text/plain");
-	} else if (rest_of(path, "/bytes/", &rest) && number_of(rest, 1ull << 40, &n)) {
+		break;
+	case ROUTE_STATUS:
+		begin(a, r.status, "text/plain");
+		break;
+	case ROUTE_BYTES:
 		a->source = SOURCE_NOISE;
-		a->size = n;
-		a->seed = seed_of(query);
+		a->size = r.number;
+		a->seed = r.seed;
 		begin(a, 200, "application/octet-stream");
-	} else if (rest_of(path, "/stream/", &rest) && number_of(rest, LINES_MAX, &n)) {
+		break;
+	case ROUTE_STREAM:
 		a->source = SOURCE_LINES;
-		a->size = n;
+		a->size = r.number;
 		begin(a, 200, "application/json");
-	} else if (rest_of(path, "/posts/", &rest) && number_of(rest, 1000000, &n)) {
-		send_json(a, 200, document_post((long)n));
-	} else if (rest_of(path, "/users/", &rest) && rest.n > 0 && rest.n < 64) {
-		send_json(a, 200, document_user(rest));
-	} else {
-		refuse(a, 404, "there is nothing here: see lib/demo/origin.h");
+		break;
+	case ROUTE_POST:
+		send_json(a, 200, document_post((long)r.number));
+		break;
+	case ROUTE_USER:
+		send_json(a, 200, document_user(r.name));
+		break;
+	case ROUTE_NONE:
+		send_json(a, r.status, document_error(r.why));
+		break;
 	}
 }
 
@@ -299,7 +239,7 @@ static void on_part(void *arg, struct part *part, const struct error *err)
 	}
 	take(a, part->data);
 	if (part->end)
-		dispatch(a);
+		answer(a);
 	else
 		leg_read(a->leg, on_part, a);
 }
@@ -318,7 +258,7 @@ void answer_start(struct loop *l, struct list *all, const char *authority, struc
 	list_append(all, &a->link);
 	take(a, part->data);
 	if (part->end) {
-		dispatch(a);
+		answer(a);
 	} else if (a->request->expect_continue) {
 		head_init_response(&a->head, 100, SPAN("Continue"));
 		a->part = (struct part){.head = &a->head};

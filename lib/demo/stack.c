@@ -2,28 +2,18 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "base/check.h"
 #include "base/mem.h"
+#include "demo/child.h"
 
 #define ROLES	  3
-#define END_MS	  5000 /* from SIGTERM to SIGKILL */
-#define PATH_ROOM 108  /* of a unix socket's address */
-
-struct child {
-	const char *role;
-	pid_t pid; /* 0: does not run */
-};
+#define PATH_ROOM 108 /* of a unix socket's address */
 
 struct stack {
 	char dir[64], host[PATH_ROOM + 8], ca[PATH_ROOM];
@@ -35,66 +25,12 @@ struct stack {
 
 /* ---- starting ---- */
 
-/* What a child inherits: not our user's settings, which the environment may hold. */
-static char **environment(void)
-{
-	static const char *const names[] = {"PATH",	     "TMPDIR",	     "ASAN_OPTIONS",
-					    "UBSAN_OPTIONS", "LSAN_OPTIONS", "LLVM_PROFILE_FILE",
-					    "GCOV_PREFIX"};
-	char **list = mem_zero((countof(names) + 1) * sizeof *list);
-	size_t n = 0;
-	for (size_t i = 0; i < countof(names); i++) {
-		const char *value = getenv(names[i]);
-		if (value && asprintf(&list[n++], "%s=%s", names[i], value) < 0)
-			abort();
-	}
-	return list;
-}
-
-static void free_environment(char **list)
-{
-	for (char **p = list; *p; p++)
-		free(*p);
-	free(list);
-}
-
-/* Between fork and exec: nothing but system calls. */
-static _Noreturn void become(const char *log, char *const *argv, char *const *envp, pid_t parent)
-{
-	sigset_t none;
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		_exit(127); /* it died before it could be watched */
-	int in = open("/dev/null", O_RDONLY), out = open(log, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-	if (in >= 0 && out >= 0) {
-		dup2(in, 0);
-		dup2(out, 1);
-		dup2(out, 2);
-		execve("/proc/self/exe", argv, envp);
-	}
-	_exit(127);
-}
-
 static bool start_child(struct stack *s, size_t index, const struct text_list *args, struct error *err)
 {
-	struct child *c = &s->children[index];
+	static const char *const roles[ROLES] = {"tunnel", "enclave", "host"};
 	char log[PATH_ROOM];
-	pid_t parent = getpid();
-	snprintf(log, sizeof log, "%s/%s.log", s->dir, args->items[1]);
-	char **argv = mem_zero((args->count + 1) * sizeof *argv), **envp = environment();
-	memcpy(argv, args->items, args->count * sizeof *argv);
-	c->role = index == 0 ? "tunnel" : index == 1 ? "enclave" : "host";
-	pid_t pid = fork();
-	if (pid == 0)
-		become(log, argv, envp, parent);
-	free(argv);
-	free_environment(envp);
-	if (pid < 0)
-		return error_errno(err, errno, "cannot start the %s", c->role);
-	c->pid = pid;
-	return true;
+	snprintf(log, sizeof log, "%s/%s.log", s->dir, roles[index]);
+	return child_start(&s->children[index], roles[index], args, log, err);
 }
 
 static void common(const struct stack *s, struct text_list *args, const char *role, const char *listen)
@@ -173,10 +109,9 @@ static void on_child(void *arg)
 	char words[160];
 	int status;
 	for (size_t i = 0; i < ROLES; i++) {
-		struct child *c = &s->children[i];
-		if (!c->pid || waitpid(c->pid, &status, WNOHANG) != c->pid)
+		const struct child *c = &s->children[i];
+		if (!child_ended(&s->children[i], &status))
 			continue;
-		c->pid = 0;
 		last_line(s, c->role, words);
 		error_set(&err, ERR_UNAVAILABLE, "the %s ended with %s %d: %s", c->role,
 			  WIFSIGNALED(status) ? "signal" : "status",
@@ -187,36 +122,6 @@ static void on_child(void *arg)
 }
 
 /* ---- ending ---- */
-
-static bool any_left(struct stack *s)
-{
-	bool left = false;
-	for (size_t i = 0; i < ROLES; i++) {
-		struct child *c = &s->children[i];
-		if (c->pid && waitpid(c->pid, NULL, WNOHANG) != 0)
-			c->pid = 0;
-		left |= c->pid != 0;
-	}
-	return left;
-}
-
-static void signal_all(const struct stack *s, int signum)
-{
-	for (size_t i = 0; i < ROLES; i++)
-		if (s->children[i].pid)
-			kill(s->children[i].pid, signum);
-}
-
-static void end_children(struct stack *s)
-{
-	const struct timespec pause = {0, 5000000};
-	signal_all(s, SIGTERM);
-	for (int waited = 0; any_left(s) && waited < END_MS; waited += 5)
-		nanosleep(&pause, NULL);
-	signal_all(s, SIGKILL);
-	while (any_left(s))
-		nanosleep(&pause, NULL);
-}
 
 static void remove_directory(const struct stack *s)
 {
@@ -274,7 +179,7 @@ void stack_stop(struct stack *s)
 	if (!s)
 		return;
 	signal_stop(s->watch);
-	end_children(s);
+	children_end(s->children, ROLES);
 	if (s->dir[0])
 		remove_directory(s);
 	free(s);
