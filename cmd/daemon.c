@@ -1,5 +1,6 @@
 #include "daemon.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,6 +51,16 @@ static void close_process(void)
 		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	umask(0077);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGHUP, SIG_IGN); /* settings are read once; a terminal that goes is no reason to */
+}
+
+/* Started with stderr closed, the first socket would become descriptor 2 and a client would be sent the log.
+ */
+static void keep_standard_descriptors(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			(void)!open("/dev/null", O_RDWR); /* takes the lowest number, which is fd */
 }
 
 static bool open_log(struct daemon *d, struct error *err)
@@ -95,13 +106,17 @@ void daemon_drain(struct daemon *d, const char *why)
 		return;
 	}
 	d->draining = true;
-	log_write(LOG_INFO, "drain", LOG_STR("detail", why), LOG_UINT("within_ms", d->settings.timeouts.drain));
+	log_write(LOG_INFO, "drain", LOG_STR("detail", why),
+		  LOG_UINT("within_ms", d->settings.timeouts.drain));
 	systemd_notify("STOPPING=1");
 	timer_start(d->loop, &d->drain_timer, d->settings.timeouts.drain, on_drain_timeout);
 	d->drain(d->arg);
 }
 
-static void on_end_signal(void *arg) { daemon_drain(arg, "a signal"); }
+static void on_end_signal(void *arg)
+{
+	daemon_drain(arg, "a signal");
+}
 
 void daemon_drained(struct daemon *d)
 {
@@ -150,6 +165,7 @@ bool daemon_start(struct daemon *d, int argc, char **argv, enum command command,
 {
 	struct error err;
 	memset(d, 0, sizeof *d);
+	keep_standard_descriptors();
 	d->role = role_name(command);
 	enum settings_outcome outcome = settings_load(argc, argv, command, &d->settings, &err);
 	*status = outcome == SETTINGS_ERROR ? complain(d, &err) : 0;

@@ -21,7 +21,8 @@
  *	STARTING ---------------> UP ------------------> DRAINING ------------------------> over
  *	            READY=1               STOPPING=1                 or a second signal
  *
- * SIGUSR1 reopens the log. Under systemd readiness, stopping and watchdog are told, and sockets taken.
+ * SIGUSR1 reopens the log, SIGHUP does nothing. Under systemd readiness, stopping and watchdog are told, and
+ *sockets taken.
  */
 #ifndef CMD_DAEMON_H
 #define CMD_DAEMON_H
@@ -57,7 +58,8 @@ bool daemon_start(struct daemon *d, int argc, char **argv, enum command command,
 struct listener *daemon_listen(struct daemon *d, const char *name, const char *address, listener_fn *fn,
 			       void *arg, struct error *err);
 
-/* Enters the sandbox, says READY and runs. drain: stop accepting, close what is idle, and call daemon_drained when nothing runs.
+/* Enters the sandbox, says READY and runs. drain: stop accepting, close what is idle, and call daemon_drained
+ * when nothing runs.
  */
 int daemon_run(struct daemon *d, void (*drain)(void *arg), void *arg);
 /* Ends it in order, as SIGTERM does; why is for the log. Once more: at once. */
