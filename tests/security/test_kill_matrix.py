@@ -1,0 +1,218 @@
+"""
+Whoever dies at whatever stage of an exchange: stage x victim x way in. After each of them
+
+  - the client has a definite answer: a status of ours, or a message that is visibly cut; never a whole 200;
+  - the origin has seen the request once at most, for it is a POST;
+  - once the victim is back the next request succeeds, without a restart of the others;
+  - the survivors hold no more descriptors than before.
+"""
+import pathlib
+import socket
+import struct
+import tempfile
+import threading
+import time
+
+import pytest
+from harness.chain import NITROPROXY, Chain
+from harness.client import Cut
+from harness.origin import pattern
+
+BODY = b"order" * 200
+ANSWER = pattern(20_000)
+BACK_WITHIN = 10  # seconds until descriptors are back to what they were
+
+
+def reset(sock):
+    """What the kernel sends for a process that was killed with data unread: RST."""
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    except OSError:
+        pass  # closed already
+    sock.close()
+
+
+class Silent:
+    """A service that accepts and says nothing: a handshake, or a raw tunnel, that waits."""
+
+    def __init__(self, echo=False):
+        self.echo, self.sockets = echo, []
+        self.accepted = threading.Event()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.authority = "localhost:%d" % self.listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                sock, _ = self.listener.accept()
+            except OSError:
+                return
+            self.sockets.append(sock)
+            if self.echo:
+                sock.sendall(sock.recv(100))
+            self.accepted.set()
+
+    def reset(self):
+        for sock in self.sockets:
+            reset(sock)
+
+    def close(self):
+        self.listener.close()
+        self.reset()
+
+
+class Scene:
+    """One exchange up to a stage, from which it does not go on by itself."""
+
+    def __init__(self, stage, front, origin):
+        self.stage, self.front, self.origin = stage, front, origin
+        self.reached, self.die = threading.Event(), threading.Event()
+        self.silent = Silent(echo=stage == "raw tunnel") if stage in ("handshake", "raw tunnel") else None
+        self.url = origin.serve(self._serve)
+
+    def _serve(self, connection, _request):
+        if self.stage == "request body":
+            connection.read_exactly(len(BODY) // 2)
+        else:
+            connection.read_body()
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n" % len(ANSWER)
+        if self.stage == "response head":
+            connection.send(head)
+        elif self.stage == "response body":
+            connection.send(head + b"\r\n" + ANSWER[:10_000])
+        elif self.stage == "between requests":
+            connection.send(head + b"\r\n" + ANSWER)
+        self.reached.set()
+        if self.stage == "between requests":
+            threading.Thread(target=self._end, args=(connection,), daemon=True).start()
+            return
+        self._end(connection)
+
+    def _end(self, connection):
+        self.die.wait(20)
+        connection.open = False
+        reset(connection.socket)
+
+    def begin(self):
+        self.client = self.front.connect()
+        target = f"https://{self.silent.authority}/" if self.silent else self.url
+        head = f"POST /{target} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(BODY)}\r\n\r\n".encode()
+        if self.stage == "request head":
+            self.client.send(head[:-10])
+            self.rest = head[-10:] + BODY
+            return
+        if self.stage == "raw tunnel":
+            self.client.send(b"CONNECT %s HTTP/1.1\r\nHost: %s\r\n\r\nping" % ((self.silent.authority.encode(),) * 2))
+            assert self.client.response("CONNECT").status == 200
+            assert self.client.read_exactly(4) == b"ping"
+            return
+        self.client.send(head + (BODY[:len(BODY) // 2] if self.stage == "request body" else BODY))
+        assert (self.silent.accepted if self.silent else self.reached).wait(20)
+        if self.stage == "response body":
+            self.response = self.client.head()
+            assert self.response.status == 200
+            self.client.read_exactly(1)
+        if self.stage == "between requests":
+            assert self.client.response().body == ANSWER
+
+    def outcome(self):
+        """What the client gets in the end."""
+        if self.stage == "raw tunnel":
+            return "ended" if self.client.at_end() else "goes on"
+        if self.stage == "response body":
+            try:
+                self.client.read_exactly(len(ANSWER) - 1)
+            except Cut:
+                return "cut"
+            return "whole"
+        if self.stage == "request head":
+            self.client.send(self.rest)
+        if self.stage == "between requests":
+            self.client.send_request("GET", f"/{self.origin.url}/bytes/7")
+        response = self.client.response()
+        assert response.status == 200 or response.error
+        return response.status
+
+    def close(self):
+        self.die.set()
+        self.client.close()
+        if self.silent:
+            self.silent.close()
+
+
+STAGES = ["request head", "handshake", "request body", "response awaited", "response head", "response body",
+          "between requests", "raw tunnel"]
+VICTIMS = ["enclave", "tunnel", "origin"]
+
+
+def expected(stage, victim):
+    if stage == "raw tunnel":
+        return {"ended"}
+    if stage == "response body":
+        return {"cut"}
+    if stage == "between requests":
+        return {200}
+    return {502, 503, 504}
+
+
+def descriptors(chain):
+    return {role: p.descriptors() for role, p in chain.processes.items() if p.running()}
+
+
+def assert_back(chain, before):
+    end = time.monotonic() + BACK_WITHIN
+    while any(n > before[role] for role, n in descriptors(chain).items()):
+        assert time.monotonic() < end, f"before {before}, still {descriptors(chain)}"
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def chain(workdir, pki):
+    """One chain for all: what a death leaves behind in the survivors adds up and shows."""
+    if not NITROPROXY:
+        pytest.skip("NITROPROXY does not name the executable")
+    chain = Chain(pathlib.Path(tempfile.mkdtemp(dir=workdir)), pki,
+                  enclave={"timeouts_pool_idle": "300ms"},
+                  host={"timeouts_pool_idle": "300ms", "host_proxy_max_retries": "2",
+                        "host_proxy_retry_delay": "10ms"})
+    yield chain
+    chain.stop()
+
+
+@pytest.mark.parametrize("way", ["host", "enclave"])
+@pytest.mark.parametrize("victim", VICTIMS)
+@pytest.mark.parametrize("stage", STAGES)
+def test_killed(chain, origin, stage, victim, way):
+    if way == "enclave" and victim == "enclave":
+        pytest.skip("the client's own peer is gone: nothing is left to judge")
+    if stage == "request head" and victim == "origin":
+        pytest.skip("nobody has spoken to the origin yet")
+    for front in (chain.front, chain.inner):
+        assert front.get(f"{origin.url}/bytes/7").status == 200
+    time.sleep(0.5)  # for the pools to be empty
+    before = descriptors(chain)
+    scene = Scene(stage, chain.front if way == "host" else chain.inner, origin)
+    scene.begin()
+    if victim == "origin":
+        scene.die.set()
+        if scene.silent:
+            scene.silent.reset()
+        time.sleep(0.05)
+    else:
+        chain.processes[victim].kill()
+    late = stage == "between requests"  # the next request comes when the victim is back
+    if late and victim != "origin":
+        chain.start(victim)
+    started = time.monotonic()
+    outcome = scene.outcome()
+    took = time.monotonic() - started
+    if not late and victim != "origin":
+        chain.start(victim)
+    assert outcome in expected(stage, victim)
+    assert took < 5
+    assert len(origin.seen(scene.url)) <= 1
+    for front in (chain.front, chain.inner):
+        assert front.get(f"{origin.url}/bytes/7").body == pattern(7)
+    scene.close()
+    assert_back(chain, before)
