@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import pty
 import re
 import signal
 import ssl
@@ -13,6 +14,7 @@ import xml.etree.ElementTree
 import pytest
 
 from harness.chain import NITROPROXY
+from harness.origin import Origin, tls_context
 from harness.process import Process
 
 CHECKS = ["get", "post", "headers", "lookup", "concurrent", "row", "forms", "connect", "download", "upload",
@@ -232,6 +234,100 @@ def test_certificates_believed_is_a_failure(served, start_chain, tmp_path):
     checks = {c["id"]: c for c in json.loads(report.read_text())["checks"]}
     assert checks["certificate"]["verdict"] == "failed" and "verify_certificates" in checks["certificate"]["remedy"]
     assert checks["denied"]["verdict"] == "failed" and "policy.allow" in checks["denied"]["remedy"]
+
+
+@pytest.fixture
+def foreign(pki):
+    """A service that echoes as httpbin does, and is not ours."""
+    def answer(connection, document):
+        connection.reply(200, [("Content-Type", "application/json")], json.dumps(document).encode())
+
+    def fields(request):
+        return {n.decode(): v.decode() for n, v in request.fields}
+
+    def post(connection, request):
+        text = connection.read_body().decode()
+        document = json.loads(text) if request.get("Content-Type") == "application/json" else None
+        answer(connection, {"data": text, "json": document})
+
+    def delayed(connection, _):
+        time.sleep(1)
+        answer(connection, {})
+
+    service = Origin(tls_context(pki.good))
+    service.handle("/get", lambda c, r: answer(c, {"url": "x"}))
+    service.handle("/post", post)
+    service.handle("/headers", lambda c, r: answer(c, {"headers": fields(r)}))
+    service.handle("/delay/1", delayed)
+    service.handle("/v1/me", lambda c, r: answer(c, {"name": "Ada"}))
+    service.answer, service.fields = answer, fields
+    yield service
+    service.close()
+
+
+def check_foreign(chain, foreign, report, *args):
+    result = demo("--proxy", f"http://127.0.0.1:{chain.front.port}", "--endpoint", foreign.url,
+                  "--endpoint", f"{foreign.url}/v1/me", "--report", report, *args)
+    return result, {c["id"]: c for c in json.loads(report.read_text())["checks"]}
+
+
+def test_other_peoples_service(foreign, stranger, start_chain, pki, tmp_path):
+    result, checks = check_foreign(start_chain(), foreign, tmp_path / "r.json", "--ca-file", pki.root_file,
+                                   "--refused-endpoint", f"https://localhost:{stranger}")
+    assert result.returncode == 0, result.stdout
+    assert checks["lookup"]["detail"] == 'the answer\'s "name" is "Ada"'
+    assert checks["download"]["bytes"] == 102400 and "twice" in checks["download"]["detail"]
+    assert len(foreign.seen(f"{foreign.url}/get")) < 60, "it was hammered"
+    assert any(r.get("Transfer-Encoding") == "chunked" for r in foreign.seen(f"{foreign.url}/post"))
+
+
+def test_service_that_answers_wrongly(foreign, start_chain, tmp_path):
+    """Each answer is looked at, not only its status."""
+    foreign.handle("/headers", lambda c, r: foreign.answer(
+        c, {"headers": {**foreign.fields(r), "X-Demo-Long": "0123"}}))
+    foreign.handle("/post", lambda c, r: (c.read_body(), foreign.answer(c, {"data": "other", "json": {"answer": 41}})))
+    foreign.handle("/get", lambda c, r: c.reply(200, [], b"[1]"))
+    foreign.handle("/v1/me", lambda c, r: foreign.answer(c, {"nothing": "known"}))
+    foreign.handle("/delay/1", lambda c, r: c.reply(500, [], b""))
+    result, checks = check_foreign(start_chain(), foreign, tmp_path / "r.json", "--demo-refused-endpoints=")
+    assert result.returncode == 1
+    for name in ("get", "post", "headers", "lookup", "concurrent", "upload", "chunked"):
+        assert checks[name]["verdict"] == "failed" and checks[name]["remedy"], name
+    assert "X-Demo-Long" in checks["headers"]["detail"]
+    assert checks["concurrent"]["hop"] == "service" and "500" in checks["concurrent"]["detail"]
+
+
+def in_terminal(*args, **env):
+    """Standard output and error on a terminal: what stands there in the end."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen([NITROPROXY, "demo", *args], stdout=theirs, stderr=theirs, stdin=subprocess.DEVNULL,
+                               env={**os.environ, **env})
+    os.close(theirs)
+    seen = b""
+    while True:
+        try:
+            seen += os.read(ours, 65536)
+        except OSError:  # the other end is closed
+            break
+    os.close(ours)
+    return process.wait(60), seen.decode()
+
+
+def test_terminal_has_progress_and_colour():
+    status, seen = in_terminal("--local", NO_COLOR="")
+    assert status == 0, seen
+    assert "\r\033[K  1/13  GET" in seen and "\r\033[K  13/13  " in seen
+    assert "\033[32mpass\033[0m" in seen
+    assert seen.rindex("\033[K") < seen.index("nitroproxy "), "the progress line is cleared before the report"
+
+
+def test_no_color_is_honoured(served, start_chain):
+    port, _ = served
+    chain = start_chain()
+    status, seen = in_terminal("--proxy", f"http://127.0.0.1:{chain.front.port}", "--endpoint",
+                               f"https://localhost:{port}", NO_COLOR="1")
+    assert status == 1 and "FAIL" in seen
+    assert not re.search(r"\033\[\d*m", seen)
 
 
 def test_trace_is_told_only_where_it_is_set(served, start_chain):
