@@ -22,7 +22,7 @@
  *	            READY=1               STOPPING=1                 or a second signal
  *
  * SIGUSR1 reopens the log, SIGHUP does nothing. Under systemd readiness, stopping and watchdog are told, and
- *sockets taken.
+ * sockets taken.
  */
 #ifndef CMD_DAEMON_H
 #define CMD_DAEMON_H
