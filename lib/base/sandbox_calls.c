@@ -124,6 +124,9 @@ static const struct row rows[] = {
 	CALL_IF(mmap, NONE, 2, executable), CALL_IF(mprotect, NONE, 2, executable),
 	/* time, chance, threads, signals */
 	CALL(clock_gettime), CALL(clock_nanosleep), CALL(gettimeofday), CALL(getrandom), CALL(sched_yield),
+#ifdef __NR_time
+	CALL(time), /* libc's, where the vDSO does not help: mbedTLS judges validity by it */
+#endif
 	CALL(sched_getaffinity), CALL(getpid), CALL(gettid), CALL(set_robust_list), CALL(rseq),
 	CALL_IF(prctl, ONE_OF, 0, prctls), CALL_IF(prlimit64, ZERO, 2, any),
 	CALL(rt_sigaction), CALL(rt_sigprocmask), CALL(rt_sigreturn), CALL(sigaltstack),

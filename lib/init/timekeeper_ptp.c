@@ -63,8 +63,10 @@ static bool slew(void *arg, int64_t ns, struct error *err)
 
 static int64_t now(void *arg)
 {
+	struct timespec t;
 	(void)arg;
-	return time(NULL);
+	clock_gettime(CLOCK_REALTIME, &t);
+	return t.tv_sec;
 }
 
 static void close_ptp(void *arg)
