@@ -12,6 +12,7 @@
 #include "tls/tls_suites.h"
 
 #define TICKET_LIFETIME_S 86400
+#define CHAINS_MAX	  512 /* verified chains that are remembered, some 120 bytes each */
 
 /* The first one is what the key share in a ClientHello is for; another choice costs a round trip. */
 static const uint16_t groups[] = {
@@ -97,6 +98,8 @@ static bool set_client(struct tls_conf *c, const struct tls_options *o, struct e
 				 "a time to verify certificates at cannot be set in an enclave build");
 #endif
 	c->at = o->at;
+	if (c->trust && !c->at)
+		c->chains = chain_cache_new(c->trust, CHAINS_MAX);
 	set_identity(c, o);
 	mbedtls_ssl_conf_session_tickets(&c->ssl, MBEDTLS_SSL_SESSION_TICKETS_ENABLED);
 	/* Without it mbedTLS drops the tickets of TLS 1.3. */
@@ -167,6 +170,7 @@ void tls_conf_free(struct tls_conf *c)
 	mbedtls_x509_crt_free(&c->chain);
 	mbedtls_pk_free(&c->key);
 	mbedtls_ssl_ticket_free(&c->ticket);
+	chain_cache_free(c->chains);
 	trust_free(c->trust);
 	free(c);
 }
@@ -184,6 +188,13 @@ size_t tls_conf_root_count(const struct tls_conf *c)
 size_t tls_conf_roots_skipped(const struct tls_conf *c)
 {
 	return c->skipped;
+}
+
+void tls_conf_chain_stats(const struct tls_conf *c, struct chain_cache_stats *out)
+{
+	*out = (struct chain_cache_stats){0};
+	if (c->chains)
+		chain_cache_stats(c->chains, out);
 }
 
 void tls_conf_trust_sha256(const struct tls_conf *c, uint8_t out[32])

@@ -1,6 +1,7 @@
 /*
  * The TLS settings of one side: read and checked once at start, shared by all
- * connections of all loops, never changed afterwards.
+ * connections of all loops, never changed afterwards. What grows in it is the cache of
+ * chains that it has found good (chain_cache.h), which goes with it.
  *
  * A client trusts what ca_files and ca_directory hold, or the system's bundle when
  * neither is given. mbedTLS's own judgement of certificates is switched off; verify.c
@@ -38,6 +39,7 @@ struct tls_options {
 };
 
 struct tls_conf;
+struct chain_cache_stats;
 
 /* NULL: err says which setting or file, ERR_CONFIG. */
 struct tls_conf *tls_conf_new(const struct tls_options *options, struct error *err);
@@ -46,6 +48,8 @@ void tls_conf_free(struct tls_conf *c); /* no connection uses it any more; NULL 
 bool tls_conf_verifies(const struct tls_conf *c);
 size_t tls_conf_root_count(const struct tls_conf *c);
 size_t tls_conf_roots_skipped(const struct tls_conf *c); /* of the system's bundle, unreadable */
+/* How often a server's chain was known already; see chain_cache.h. */
+void tls_conf_chain_stats(const struct tls_conf *c, struct chain_cache_stats *out);
 void tls_conf_trust_sha256(const struct tls_conf *c, uint8_t out[32]); /* see trust.h */
 /* Of a server: the SubjectPublicKeyInfo of its key, as clients see it in tls_info. */
 void tls_conf_key_sha256(const struct tls_conf *c, uint8_t out[32]);

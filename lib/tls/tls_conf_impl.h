@@ -5,6 +5,7 @@
 #include <mbedtls/ssl.h>
 #include <mbedtls/ssl_ticket.h>
 
+#include "tls/chain_cache.h"
 #include "tls/tls_conf.h"
 #include "tls/trust.h"
 
@@ -15,7 +16,8 @@ struct tls_conf {
 	mbedtls_ssl_config ssl;
 	int suites[TLS_MAX_SUITES + 1]; /* ends with 0 */
 	/* client */
-	struct trust *trust; /* owned; NULL when nothing is verified */
+	struct trust *trust;	    /* owned; NULL when nothing is verified */
+	struct chain_cache *chains; /* owned; NULL: at is set, or nothing is verified */
 	size_t skipped;
 	int64_t at;	     /* 0: the clock */
 	uint8_t identity[8]; /* of what a session depends on: trust, verification, versions */

@@ -47,7 +47,11 @@ static struct span session_key(const struct tls *t)
 
 static bool verify(struct tls *t, const mbedtls_x509_crt *chain)
 {
-	struct verify_request rq = {.chain = chain, .trust = t->conf->trust, .host = t->host, .at = now(t)};
+	struct verify_request rq = {.chain = chain,
+				    .trust = t->conf->trust,
+				    .host = t->host,
+				    .at = now(t),
+				    .cache = t->conf->chains};
 	struct verify_result result;
 	if (!verify_chain(&rq, &result, &t->broken)) {
 		(void)mbedtls_ssl_send_alert_message(&t->ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL,

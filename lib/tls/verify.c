@@ -1,5 +1,6 @@
 /*
- * The search:
+ * The leaf is judged each time. The search for a path to a root, unless chain_cache.h knows
+ * that there is one:
  *
  *	path[0] = leaf
  *	extend(n): for each issuer of path[n-1]: roots first, then what the peer sent
@@ -14,6 +15,7 @@
 #include <mbedtls/md.h>
 #include <stdio.h>
 
+#include "base/check.h"
 #include "tls/cert_view.h"
 #include "tls/name_constraints.h"
 #include "tls/server_name.h"
@@ -207,15 +209,33 @@ static bool pinned(const struct search *s)
 	return trust_find(s->rq->trust, cert_subject(leaf), is_same, (void *)(uintptr_t)leaf);
 }
 
-static void report(const struct search *s, struct verify_result *out)
+static struct chain_verdict verdict_of(const struct search *s)
 {
-	if (!out)
-		return;
-	*out = (struct verify_result){.length = s->n, .not_after = INT64_MAX, .signatures = s->checked};
+	struct chain_verdict v = {.length = s->n, .not_after = INT64_MAX};
 	for (size_t i = 0; i < s->n; i++) {
 		int64_t end = verify_seconds(&s->path[i].crt->valid_to);
-		out->not_after = end < out->not_after ? end : out->not_after;
+		v.not_after = end < v.not_after ? end : v.not_after;
 	}
+	return v;
+}
+
+/* The path, from the cache or by the search. */
+static bool find_path(struct search *s, struct chain_verdict *v)
+{
+	struct chain_cache *cache = s->rq->cache;
+	uint8_t key[32];
+	if (cache) {
+		CHECK(chain_cache_is_for(cache, s->rq->trust));
+		chain_cache_key(cache, s->rq->chain, s->rq->host, key);
+		if (chain_cache_find(cache, key, s->rq->at, v))
+			return true;
+	}
+	if (!pinned(s) && !extend(s))
+		return false;
+	*v = verdict_of(s);
+	if (cache)
+		chain_cache_put(cache, key, s->rq->at, v);
+	return true;
 }
 
 static size_t count_certs(const mbedtls_x509_crt *c)
@@ -247,8 +267,10 @@ bool verify_chain(const struct verify_request *rq, struct verify_result *result,
 		error_wrap(&s.why, "server certificate");
 		return refuse(err, s.why.text);
 	}
-	if (pinned(&s) || extend(&s)) {
-		report(&s, result);
+	struct chain_verdict found;
+	if (find_path(&s, &found)) {
+		if (result)
+			*result = (struct verify_result){found.length, found.not_after, s.checked};
 		return true;
 	}
 	if (s.exhausted || s.steps_left == 0)

@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "tls/chain_cache.h"
 #include "tls/trust.h"
 
 #define VERIFY_MAX_CERTS 32 /* that the peer may send */
@@ -31,14 +32,15 @@
 struct verify_request {
 	const mbedtls_x509_crt *chain; /* leaf first */
 	const struct trust *trust;
-	const char *host; /* canonical DNS name or bare IP literal */
-	int64_t at;	  /* seconds since 1970 */
+	const char *host;	   /* canonical DNS name or bare IP literal */
+	int64_t at;		   /* seconds since 1970 */
+	struct chain_cache *cache; /* borrowed, for this trust store; NULL: none */
 };
 
 struct verify_result {
 	size_t length;	     /* certificates of the path found, root included */
 	int64_t not_after;   /* when the first of them expires */
-	unsigned signatures; /* how many were checked: what it cost */
+	unsigned signatures; /* how many were checked: what it cost; 0: known from the cache */
 };
 
 /* err: ERR_TLS_CERTIFICATE at hop service, with the reason. result may be NULL. */
