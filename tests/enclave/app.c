@@ -31,14 +31,14 @@ static int connect_to(const char *proxy)
 
 static int ask(const char *url)
 {
-	char text[2048];
+	char text[2048], authority[256] = "";
 	int status = 0, fd = connect_to(getenv("HTTP_PROXY"));
 	if (fd < 0)
 		return 0;
 	int n = snprintf(
 		text, sizeof text,
-		"GET %s HTTP/1.1\r\nHost: x\r\nX-Secret: %s\r\nX-User: %u\r\nConnection: close\r\n\r\n", url,
-		getenv("APP_SECRET") ? getenv("APP_SECRET") : "", getuid());
+		"GET %s HTTP/1.1\r\nHost: %s\r\nX-Secret: %s\r\nX-User: %u\r\nConnection: close\r\n\r\n", url,
+		authority, getenv("APP_SECRET") ? getenv("APP_SECRET") : "", getuid());
 	if (write(fd, text, (size_t)n) == n) {
 		ssize_t got, all = 0;
 		while ((got = read(fd, text + all, sizeof text - 1 - (size_t)all)) > 0)
