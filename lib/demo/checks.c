@@ -183,6 +183,7 @@ void checks_measure(struct checks *c, const struct fetch_result *r)
 		snprintf(t->protocol, sizeof t->protocol, "%s", f->tls.protocol);
 		snprintf(t->cipher, sizeof t->cipher, "%s", f->tls.cipher);
 	}
+	t->unverified |= f->unverified && !r->tunnelled;
 	if (f->tls.subject[0] && !t->subject[0])
 		snprintf(t->subject, sizeof t->subject, "%s", f->tls.subject);
 }

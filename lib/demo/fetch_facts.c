@@ -89,6 +89,7 @@ void facts_of_head(struct fetch_facts *f, const struct head *h)
 	field = head_find(h, "Content-Type");
 	f->problem_follows =
 		h->status >= 400 && field && span_is(field->value, SPAN("application/problem+json"));
+	f->unverified = head_find(h, "X-Nitroproxy-Insecure") != NULL;
 	timing(f, h);
 	field = head_find(h, TRACE_TLS_FIELD);
 	if (field)

@@ -13,6 +13,7 @@
 struct fetch_facts {
 	char server[64];
 	bool problem_follows; /* the body is a problem document */
+	bool unverified;      /* the enclave says that it did not check the certificate */
 	/* microseconds; 0: not told */
 	uint64_t host_us, enclave_us, tunnel_us, tls_us, service_us;
 	struct {

@@ -56,6 +56,7 @@ struct report_check {
 /* What is known about a TLS connection; "" is unknown. */
 struct report_tls {
 	char protocol[16], cipher[64], subject[128];
+	bool unverified; /* nobody checked the certificate */
 };
 
 /* When a request of the concurrency check began and ended, microseconds after the first began. */

@@ -21,8 +21,9 @@ static json_t *tls(const struct report_tls *t)
 {
 	if (!t->protocol[0])
 		return json_null();
-	return json_pack("{s:o, s:o, s:o}", "protocol", text_or_null(t->protocol), "cipher",
-			 text_or_null(t->cipher), "subject", text_or_null(t->subject));
+	return json_pack("{s:o, s:o, s:o, s:b}", "protocol", text_or_null(t->protocol), "cipher",
+			 text_or_null(t->cipher), "subject", text_or_null(t->subject), "verified",
+			 !t->unverified);
 }
 
 static json_t *stages(const struct report_check *c)

@@ -98,7 +98,7 @@ static void picture(const struct node *nodes, const struct report_tls *tls, cons
 		if (tls->subject[0]) {
 			fputs(", certificate of <code>", out);
 			markup_text(out, tls->subject);
-			fputs("</code>, checked", out);
+			fputs(tls->unverified ? "</code>, which nobody checked" : "</code>, checked", out);
 		}
 		fputs(".</p>\n", out);
 	}

@@ -225,13 +225,14 @@ def test_failures_name_hop_and_remedy(served, start_chain, tmp_path):
 
 def test_certificates_believed_is_a_failure(served, start_chain, tmp_path):
     port, ca = served
-    chain = start_chain(enclave={"tls_verify_certificates": "false"})
+    chain = start_chain(enclave={"tls_verify_certificates": "false", "trace": "true"}, host={"trace": "true"})
     report = tmp_path / "r.json"
     result = demo("--proxy", f"http://127.0.0.1:{chain.front.port}", "--endpoint", f"https://localhost:{port}",
                   "--ca-file", ca, "--refused-endpoint", f"https://localhost:{port}/get",
                   "--denied-endpoint", f"https://localhost:{port}/get", "--report", report)
     assert result.returncode == 1
     checks = {c["id"]: c for c in json.loads(report.read_text())["checks"]}
+    assert json.loads(report.read_text())["tls"]["enclave"]["verified"] is False
     assert checks["certificate"]["verdict"] == "failed" and "verify_certificates" in checks["certificate"]["remedy"]
     assert checks["denied"]["verdict"] == "failed" and "policy.allow" in checks["denied"]["remedy"]
 

@@ -186,6 +186,8 @@ static void test_json(void **state)
 	assert_string_equal(text_of(json_object_get(json_object_get(o, "tls"), "enclave"), "subject"),
 			    "CN=service.test");
 	assert_true(json_is_null(json_object_get(json_object_get(o, "tls"), "client")));
+	assert_true(json_is_true(
+		json_object_get(json_object_get(json_object_get(o, "tls"), "enclave"), "verified")));
 	/* A reader may rely on each check having the same members. */
 	assert_int_equal(json_object_size(get), json_object_size(denied));
 	assert_int_equal(json_object_size(get), json_object_size(row));
@@ -225,6 +227,18 @@ static void test_html(void **state)
 	assert_null(strstr(text, "href="));
 	assert_non_null(strstr(text, "default-src 'none'"));
 	assert_non_null(strstr(text, "prefers-color-scheme: dark"));
+}
+
+/* Nothing is called checked that was not. */
+static void test_unverified(void **state)
+{
+	(void)state;
+	write_with(report_html);
+	assert_non_null(strstr(text, "<code>CN=service.test</code>, checked"));
+	r.tls.unverified = true;
+	write_with(report_html);
+	assert_null(strstr(text, "</code>, checked"));
+	assert_non_null(strstr(text, "which nobody checked"));
 }
 
 static void test_headlines(void **state)
@@ -338,8 +352,9 @@ static void test_files(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_numbers),    TEST(test_text),	 TEST(test_same_advice_once), TEST(test_json),
-		TEST(test_junit),      TEST(test_html),	 TEST(test_headlines),	      TEST(test_markup_holds),
+		TEST(test_numbers),    TEST(test_text),	     TEST(test_same_advice_once),
+		TEST(test_json),       TEST(test_junit),     TEST(test_html),
+		TEST(test_unverified), TEST(test_headlines), TEST(test_markup_holds),
 		TEST(test_json_holds), TEST(test_files),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
