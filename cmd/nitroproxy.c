@@ -1,6 +1,6 @@
 /* nitroproxy COMMAND [OPTION]..: finds the command and hands over. */
-#include <stdio.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -32,8 +32,8 @@ static void usage(FILE *out)
 }
 
 /*
- * In an enclave image this program is /init. What the kernel does not know of its command line it passes on to
- * init; in an emulator part of that is not measured, so none of it is listened to.
+ * In an enclave image this program is /init. What the kernel does not know of its command line it passes on
+ * to init; in an emulator part of that is not measured, so none of it is listened to.
  */
 static bool is_init(const char *name)
 {

@@ -5,7 +5,10 @@
 #include "base/check.h"
 #include "base/mem.h"
 
-void block_pool_init(struct block_pool *pool, size_t keep) { *pool = (struct block_pool){.keep = keep}; }
+void block_pool_init(struct block_pool *pool, size_t keep)
+{
+	*pool = (struct block_pool){.keep = keep};
+}
 
 static void discard(struct block *b)
 {

@@ -22,7 +22,7 @@
 struct block_pool;
 
 struct block {
-	struct block *next;      /* in the pool */
+	struct block *next;	 /* in the pool */
 	struct block_pool *pool; /* borrowed */
 	uint8_t *data;
 	size_t len;
@@ -36,12 +36,15 @@ struct block_pool {
 };
 
 void block_pool_init(struct block_pool *pool, size_t keep); /* `keep` free ones are not returned to malloc */
-void block_pool_free(struct block_pool *pool);              /* all blocks are back */
+void block_pool_free(struct block_pool *pool);		    /* all blocks are back */
 
 struct block *block_get(struct block_pool *pool); /* data behind the room, len 0 */
-void block_put(struct block *b);                  /* NULL is fine */
+void block_put(struct block *b);		  /* NULL is fine */
 
-static inline struct span block_span(const struct block *b) { return (struct span){(char *)b->data, b->len}; }
+static inline struct span block_span(const struct block *b)
+{
+	return (struct span){(char *)b->data, b->len};
+}
 
 /* The first n bytes are done with. */
 static inline void block_take(struct block *b, size_t n)

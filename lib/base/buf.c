@@ -6,7 +6,10 @@
 
 #include "base/mem.h"
 
-void buf_init(struct buf *b, size_t cap) { *b = (struct buf){.cap = cap}; }
+void buf_init(struct buf *b, size_t cap)
+{
+	*b = (struct buf){.cap = cap};
+}
 
 void buf_free(struct buf *b)
 {
@@ -61,9 +64,15 @@ bool buf_add(struct buf *b, const void *p, size_t n)
 	return true;
 }
 
-bool buf_add_span(struct buf *b, struct span s) { return buf_add(b, s.p, s.n); }
+bool buf_add_span(struct buf *b, struct span s)
+{
+	return buf_add(b, s.p, s.n);
+}
 
-bool buf_add_text(struct buf *b, const char *text) { return buf_add(b, text, strlen(text)); }
+bool buf_add_text(struct buf *b, const char *text)
+{
+	return buf_add(b, text, strlen(text));
+}
 
 bool buf_printf(struct buf *b, const char *fmt, ...)
 {

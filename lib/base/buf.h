@@ -31,8 +31,14 @@ bool buf_u32(struct buf *b, uint32_t v);
 char *buf_extend(struct buf *b, size_t n);
 void buf_drop(struct buf *b, size_t n); /* the first n bytes */
 
-static inline struct span buf_span(const struct buf *b) { return (struct span){b->p, b->n}; }
-static inline bool buf_full(const struct buf *b) { return b->full; }
+static inline struct span buf_span(const struct buf *b)
+{
+	return (struct span){b->p, b->n};
+}
+static inline bool buf_full(const struct buf *b)
+{
+	return b->full;
+}
 /* As C text; stays valid until the next write. */
 const char *buf_text(struct buf *b);
 

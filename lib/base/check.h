@@ -14,6 +14,6 @@
 _Noreturn void check_failed(const char *condition, const char *file, int line);
 
 #define container_of(ptr, type, member) ((type *)((uintptr_t)(ptr)-offsetof(type, member)))
-#define countof(array)                  (sizeof(array) / sizeof *(array))
+#define countof(array)			(sizeof(array) / sizeof *(array))
 
 #endif

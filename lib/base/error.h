@@ -20,49 +20,49 @@
  */
 #define ERROR_KINDS(X)                                                                                       \
 	/* ours */                                                                                           \
-	X(INTERNAL, "internal", 500, "proxy_internal_error")                                                             \
-	X(CONFIG, "config", 500, "proxy_configuration_error")                                                          \
-	X(LIMIT, "limit", 503, "connection_limit_reached")                                                            \
-	X(UNAVAILABLE, "unavailable", 503, "destination_unavailable")                                                       \
-	X(CANCELLED, "cancelled", 503, "proxy_internal_response")                                                         \
+	X(INTERNAL, "internal", 500, "proxy_internal_error")                                                 \
+	X(CONFIG, "config", 500, "proxy_configuration_error")                                                \
+	X(LIMIT, "limit", 503, "connection_limit_reached")                                                   \
+	X(UNAVAILABLE, "unavailable", 503, "destination_unavailable")                                        \
+	X(CANCELLED, "cancelled", 503, "proxy_internal_response")                                            \
 	/* what the client did */                                                                            \
-	X(BAD_REQUEST, "bad_request", 400, "http_request_error")                                                            \
-	X(DENIED, "denied", 403, "http_request_denied")                                                                \
-	X(NOT_FOUND, "not_found", 404, "destination_not_found")                                                           \
-	X(METHOD, "method", 405, "http_request_error")                                                                 \
-	X(AUTH, "auth", 407, "http_request_denied")                                                                  \
-	X(CLIENT_TIMEOUT, "client_timeout", 408, "http_request_error")                                                         \
-	X(BODY_SIZE, "body_size", 413, "http_request_error")                                                              \
-	X(URL_SIZE, "url_size", 414, "http_request_error")                                                               \
-	X(EXPECT, "expect", 417, "http_request_error")                                                                 \
-	X(RATE, "rate", 429, "http_request_denied")                                                                  \
-	X(HEAD_SIZE, "head_size", 431, "http_request_error")                                                              \
-	X(NOT_IMPLEMENTED, "not_implemented", 501, "http_request_error")                                                        \
-	X(VERSION, "version", 505, "http_request_error")                                                                \
-	X(LOOP, "loop", 508, "proxy_loop_detected")                                                                  \
-	X(CLIENT_GONE, "client_gone", 499, "connection_terminated")                                                         \
+	X(BAD_REQUEST, "bad_request", 400, "http_request_error")                                             \
+	X(DENIED, "denied", 403, "http_request_denied")                                                      \
+	X(NOT_FOUND, "not_found", 404, "destination_not_found")                                              \
+	X(METHOD, "method", 405, "http_request_error")                                                       \
+	X(AUTH, "auth", 407, "http_request_denied")                                                          \
+	X(CLIENT_TIMEOUT, "client_timeout", 408, "http_request_error")                                       \
+	X(BODY_SIZE, "body_size", 413, "http_request_error")                                                 \
+	X(URL_SIZE, "url_size", 414, "http_request_error")                                                   \
+	X(EXPECT, "expect", 417, "http_request_error")                                                       \
+	X(RATE, "rate", 429, "http_request_denied")                                                          \
+	X(HEAD_SIZE, "head_size", 431, "http_request_error")                                                 \
+	X(NOT_IMPLEMENTED, "not_implemented", 501, "http_request_error")                                     \
+	X(VERSION, "version", 505, "http_request_error")                                                     \
+	X(LOOP, "loop", 508, "proxy_loop_detected")                                                          \
+	X(CLIENT_GONE, "client_gone", 499, "connection_terminated")                                          \
 	/* getting to the next hop */                                                                        \
-	X(DNS, "dns", 502, "dns_error")                                                                             \
-	X(DNS_TIMEOUT, "dns_timeout", 504, "dns_timeout")                                                                   \
-	X(ADDRESS_DENIED, "address_denied", 403, "destination_ip_prohibited")                                                  \
-	X(UNREACHABLE, "unreachable", 502, "destination_ip_unroutable")                                                     \
-	X(REFUSED, "refused", 502, "connection_refused")                                                                \
-	X(CONNECT_TIMEOUT, "connect_timeout", 504, "connection_timeout")                                                        \
-	X(IO, "io", 502, "connection_terminated")                                                                  \
-	X(RESET, "reset", 502, "connection_terminated")                                                               \
-	X(TIMEOUT, "timeout", 504, "connection_read_timeout")                                                           \
-	X(WRITE_TIMEOUT, "write_timeout", 504, "connection_write_timeout")                                                    \
-	X(PROTOCOL, "protocol", 502, "proxy_internal_error")                                                             \
+	X(DNS, "dns", 502, "dns_error")                                                                      \
+	X(DNS_TIMEOUT, "dns_timeout", 504, "dns_timeout")                                                    \
+	X(ADDRESS_DENIED, "address_denied", 403, "destination_ip_prohibited")                                \
+	X(UNREACHABLE, "unreachable", 502, "destination_ip_unroutable")                                      \
+	X(REFUSED, "refused", 502, "connection_refused")                                                     \
+	X(CONNECT_TIMEOUT, "connect_timeout", 504, "connection_timeout")                                     \
+	X(IO, "io", 502, "connection_terminated")                                                            \
+	X(RESET, "reset", 502, "connection_terminated")                                                      \
+	X(TIMEOUT, "timeout", 504, "connection_read_timeout")                                                \
+	X(WRITE_TIMEOUT, "write_timeout", 504, "connection_write_timeout")                                   \
+	X(PROTOCOL, "protocol", 502, "proxy_internal_error")                                                 \
 	/* TLS to the service */                                                                             \
-	X(TLS, "tls", 502, "tls_protocol_error")                                                                    \
-	X(TLS_CERTIFICATE, "tls_certificate", 502, "tls_certificate_error")                                                     \
-	X(TLS_ALERT, "tls_alert", 502, "tls_alert_received")                                                              \
-	X(TLS_TIMEOUT, "tls_timeout", 504, "connection_timeout")                                                            \
-	X(TRUNCATED, "truncated", 502, "http_response_incomplete")                                                        \
+	X(TLS, "tls", 502, "tls_protocol_error")                                                             \
+	X(TLS_CERTIFICATE, "tls_certificate", 502, "tls_certificate_error")                                  \
+	X(TLS_ALERT, "tls_alert", 502, "tls_alert_received")                                                 \
+	X(TLS_TIMEOUT, "tls_timeout", 504, "connection_timeout")                                             \
+	X(TRUNCATED, "truncated", 502, "http_response_incomplete")                                           \
 	/* what the service answered */                                                                      \
-	X(BAD_RESPONSE, "bad_response", 502, "http_protocol_error")                                                          \
-	X(RESPONSE_HEAD_SIZE, "response_head_size", 502, "http_response_header_section_size")                                      \
-	X(RESPONSE_TIMEOUT, "response_timeout", 504, "http_response_timeout")                                                    \
+	X(BAD_RESPONSE, "bad_response", 502, "http_protocol_error")                                          \
+	X(RESPONSE_HEAD_SIZE, "response_head_size", 502, "http_response_header_section_size")                \
+	X(RESPONSE_TIMEOUT, "response_timeout", 504, "http_response_timeout")                                \
 	X(UPGRADE, "upgrade", 502, "http_upgrade_failed")
 
 enum error_kind {
@@ -70,7 +70,7 @@ enum error_kind {
 #define X(kind, name, status, token) ERR_##kind,
 	ERROR_KINDS(X)
 #undef X
-	ERR_KINDS /* how many */
+		ERR_KINDS /* how many */
 };
 
 /* Where it went wrong, as a user sees the chain. */
@@ -94,11 +94,11 @@ bool error_wrap(struct error *err, const char *fmt, ...) __attribute__((format(p
 
 /* The next hop was not reached, or went away: another attempt may find it. */
 bool error_is_unreachable(enum error_kind kind);
-const char *error_kind_name(enum error_kind kind);     /* "tls_certificate" */
-enum error_kind error_kind_of(const char *name);       /* ERR_NONE if unknown */
-int error_status(enum error_kind kind);                /* HTTP status */
-const char *error_proxy_status(enum error_kind kind);  /* RFC 9209 token */
-const char *hop_name(enum hop hop);                    /* "service", "" for HOP_NONE */
-enum hop hop_of(const char *name);                     /* HOP_NONE if unknown */
+const char *error_kind_name(enum error_kind kind);    /* "tls_certificate" */
+enum error_kind error_kind_of(const char *name);      /* ERR_NONE if unknown */
+int error_status(enum error_kind kind);		      /* HTTP status */
+const char *error_proxy_status(enum error_kind kind); /* RFC 9209 token */
+const char *hop_name(enum hop hop);		      /* "service", "" for HOP_NONE */
+enum hop hop_of(const char *name);		      /* HOP_NONE if unknown */
 
 #endif

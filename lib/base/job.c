@@ -67,6 +67,12 @@ struct signal_watch *loop_signal(struct loop *l, int signum, void (*fn)(void *ar
 	return s;
 }
 
-static void on_signal_closed(uv_handle_t *h) { free(container_of(h, struct signal_watch, uv)); }
+static void on_signal_closed(uv_handle_t *h)
+{
+	free(container_of(h, struct signal_watch, uv));
+}
 
-void signal_stop(struct signal_watch *s) { uv_close((uv_handle_t *)&s->uv, on_signal_closed); }
+void signal_stop(struct signal_watch *s)
+{
+	uv_close((uv_handle_t *)&s->uv, on_signal_closed);
+}

@@ -11,11 +11,20 @@ struct list {
 	struct list *next, *prev;
 };
 
-static inline void list_init(struct list *head) { head->next = head->prev = head; }
+static inline void list_init(struct list *head)
+{
+	head->next = head->prev = head;
+}
 
-static inline bool list_empty(const struct list *head) { return head->next == head; }
+static inline bool list_empty(const struct list *head)
+{
+	return head->next == head;
+}
 
-static inline bool list_linked(const struct list *node) { return node->next != NULL; }
+static inline bool list_linked(const struct list *node)
+{
+	return node->next != NULL;
+}
 
 static inline void list_insert(struct list *node, struct list *prev, struct list *next)
 {
@@ -26,9 +35,15 @@ static inline void list_insert(struct list *node, struct list *prev, struct list
 	next->prev = node;
 }
 
-static inline void list_append(struct list *head, struct list *node) { list_insert(node, head->prev, head); }
+static inline void list_append(struct list *head, struct list *node)
+{
+	list_insert(node, head->prev, head);
+}
 
-static inline void list_prepend(struct list *head, struct list *node) { list_insert(node, head, head->next); }
+static inline void list_prepend(struct list *head, struct list *node)
+{
+	list_insert(node, head, head->next);
+}
 
 /* Nothing happens when it is in no list. */
 static inline void list_remove(struct list *node)

@@ -32,7 +32,10 @@ static void run_tasks(struct loop *l)
 	}
 }
 
-static void on_no_wait(uv_idle_t *h) { (void)h; }
+static void on_no_wait(uv_idle_t *h)
+{
+	(void)h;
+}
 
 static void on_before_poll(uv_prepare_t *h)
 {
@@ -153,7 +156,10 @@ struct step {
 };
 
 /* libuv looks at timers before it polls: one that is due already must not leave the poll without an end. */
-static void on_step_over(struct timer *t) { uv_stop(&container_of(t, struct step, limit)->loop->uv); }
+static void on_step_over(struct timer *t)
+{
+	uv_stop(&container_of(t, struct step, limit)->loop->uv);
+}
 
 bool loop_step(struct loop *l, int wait_ms)
 {
@@ -165,9 +171,15 @@ bool loop_step(struct loop *l, int wait_ms)
 	return more || !list_empty(&l->tasks);
 }
 
-uint64_t loop_now(const struct loop *l) { return uv_now(&l->uv); }
+uint64_t loop_now(const struct loop *l)
+{
+	return uv_now(&l->uv);
+}
 
-struct block_pool *loop_blocks(struct loop *l) { return &l->blocks; }
+struct block_pool *loop_blocks(struct loop *l)
+{
+	return &l->blocks;
+}
 
 void loop_post(struct loop *l, struct task *t, void (*run)(struct task *t))
 {

@@ -40,8 +40,14 @@ struct task {
 };
 
 void loop_post(struct loop *l, struct task *t, void (*run)(struct task *t));
-static inline void task_cancel(struct task *t) { list_remove(&t->link); }
-static inline bool task_posted(const struct task *t) { return list_linked(&t->link); }
+static inline void task_cancel(struct task *t)
+{
+	list_remove(&t->link);
+}
+static inline bool task_posted(const struct task *t)
+{
+	return list_linked(&t->link);
+}
 
 /* ---- watches: edge-triggered readiness of a descriptor ---- */
 
@@ -52,7 +58,8 @@ struct watch {
 	void (*fn)(struct watch *w, unsigned events);
 };
 
-/* fn is called on each edge, from the loop. A write edge is reported as soon as the descriptor is writable. */
+/* fn is called on each edge, from the loop. A write edge is reported as soon as the descriptor is writable.
+ */
 bool loop_watch(struct loop *l, struct watch *w, int fd, void (*fn)(struct watch *w, unsigned events),
 		struct error *err);
 /* Before the descriptor is closed. No call comes after it. */
@@ -61,16 +68,19 @@ void loop_unwatch(struct loop *l, struct watch *w);
 /* ---- timers: one binary heap, one libuv timer beneath, no system call to set one ---- */
 
 struct timer {
-	uint64_t due;   /* when it shall fire; 0: off */
+	uint64_t due;	 /* when it shall fire; 0: off */
 	uint64_t queued; /* where it stands in the heap: never later than due */
-	uint32_t slot;  /* 1-based place in the heap; 0: in none */
+	uint32_t slot;	 /* 1-based place in the heap; 0: in none */
 	void (*fn)(struct timer *t);
 };
 
 /* (Re)starts it. Moving a timer later costs nothing: it is re-queued when its old time comes. */
 void timer_start(struct loop *l, struct timer *t, uint64_t ms, void (*fn)(struct timer *t));
 void timer_stop(struct loop *l, struct timer *t);
-static inline bool timer_active(const struct timer *t) { return t->due != 0; }
+static inline bool timer_active(const struct timer *t)
+{
+	return t->due != 0;
+}
 
 /* ---- jobs: blocking work in libuv's thread pool ---- */
 

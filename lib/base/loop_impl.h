@@ -12,19 +12,19 @@
 struct timer_heap {
 	struct timer **at; /* at[1] is the earliest; owned array of borrowed timers */
 	uint32_t count, room;
-	uv_timer_t uv; /* armed for at[1] */
+	uv_timer_t uv;	/* armed for at[1] */
 	uint64_t armed; /* 0: not */
 };
 
 struct loop {
 	uv_loop_t uv;
 	uv_prepare_t before_poll; /* runs the tasks */
-	uv_idle_t no_wait;        /* active while tasks are left: libuv then polls without waiting */
-	uv_poll_t edges;          /* our epoll set, as one descriptor of libuv's */
+	uv_idle_t no_wait;	  /* active while tasks are left: libuv then polls without waiting */
+	uv_poll_t edges;	  /* our epoll set, as one descriptor of libuv's */
 	int epoll_fd;
 	size_t watches;
 	struct epoll_event events[LOOP_EVENTS]; /* the batch being dispatched .. */
-	int event, event_count;                 /* .. and how far it is */
+	int event, event_count;			/* .. and how far it is */
 	struct list tasks;
 	struct timer_heap timers;
 	struct block_pool blocks;

@@ -13,13 +13,25 @@ static void *checked(void *p)
 	abort();
 }
 
-void *mem_alloc(size_t size) { return checked(malloc(size ? size : 1)); }
+void *mem_alloc(size_t size)
+{
+	return checked(malloc(size ? size : 1));
+}
 
-void *mem_zero(size_t size) { return checked(calloc(1, size ? size : 1)); }
+void *mem_zero(size_t size)
+{
+	return checked(calloc(1, size ? size : 1));
+}
 
-void *mem_resize(void *p, size_t size) { return checked(realloc(p, size ? size : 1)); }
+void *mem_resize(void *p, size_t size)
+{
+	return checked(realloc(p, size ? size : 1));
+}
 
-char *mem_text(const char *text) { return text ? mem_text_n(text, strlen(text)) : NULL; }
+char *mem_text(const char *text)
+{
+	return text ? mem_text_n(text, strlen(text)) : NULL;
+}
 
 char *mem_text_n(const char *p, size_t n)
 {

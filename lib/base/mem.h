@@ -7,11 +7,11 @@
 
 #include <stddef.h>
 
-void *mem_alloc(size_t size);  /* not cleared */
-void *mem_zero(size_t size);   /* cleared */
+void *mem_alloc(size_t size); /* not cleared */
+void *mem_zero(size_t size);  /* cleared */
 void *mem_resize(void *p, size_t size);
-char *mem_text(const char *text);            /* a copy; NULL gives NULL */
-char *mem_text_n(const char *p, size_t n);   /* a copy with a 0 behind */
-void mem_wipe(void *p, size_t size);         /* for keys and plaintext; not optimised away */
+char *mem_text(const char *text);	   /* a copy; NULL gives NULL */
+char *mem_text_n(const char *p, size_t n); /* a copy with a 0 behind */
+void mem_wipe(void *p, size_t size);	   /* for keys and plaintext; not optimised away */
 
 #endif

@@ -18,7 +18,10 @@ struct span {
 /* printf("%.*s", SPAN_ARG(s)) */
 #define SPAN_ARG(s) (int)(s).n, (s).p
 
-static inline struct span span_of(const char *text) { return (struct span){text, strlen(text)}; }
+static inline struct span span_of(const char *text)
+{
+	return (struct span){text, strlen(text)};
+}
 
 static inline bool span_is(struct span a, struct span b)
 {

@@ -24,10 +24,10 @@ enum address_kind { ADDRESS_TCP = 1, ADDRESS_UNIX, ADDRESS_VSOCK, ADDRESS_HYBRID
 
 struct address {
 	enum address_kind kind;
-	uint32_t port; /* TCP, VSOCK, HYBRID */
-	uint32_t cid;  /* VSOCK; VMADDR_CID_ANY to listen */
+	uint32_t port;		 /* TCP, VSOCK, HYBRID */
+	uint32_t cid;		 /* VSOCK; VMADDR_CID_ANY to listen */
 	char host[ADDRESS_HOST]; /* TCP: name or literal without brackets; "" means any */
-	char path[108];          /* UNIX, HYBRID: fits sun_path with its 0 */
+	char path[108];		 /* UNIX, HYBRID: fits sun_path with its 0 */
 	char text[ADDRESS_TEXT]; /* as written, for logs */
 };
 

@@ -11,7 +11,8 @@ struct dial;
 typedef void dial_fn(void *arg, struct stream *s, const struct error *err);
 
 /* Exactly one callback, from the loop, within timeout_ms; none after dial_cancel. */
-struct dial *dial_start(struct loop *l, const struct address *to, uint64_t timeout_ms, dial_fn *fn, void *arg);
+struct dial *dial_start(struct loop *l, const struct address *to, uint64_t timeout_ms, dial_fn *fn,
+			void *arg);
 void dial_cancel(struct dial *d);
 
 #endif

@@ -79,7 +79,10 @@ static void on_edge(struct watch *w, unsigned events)
 		loop_post(li->loop, &li->again, on_again);
 }
 
-void listener_pause(struct listener *li) { li->paused = true; }
+void listener_pause(struct listener *li)
+{
+	li->paused = true;
+}
 
 void listener_resume(struct listener *li)
 {
@@ -211,8 +214,17 @@ void listener_stop(struct listener *li)
 	free(li);
 }
 
-const char *listener_name(const struct listener *li) { return li->name; }
+const char *listener_name(const struct listener *li)
+{
+	return li->name;
+}
 
-const struct sockaddr_any *listener_address(const struct listener *li) { return &li->self; }
+const struct sockaddr_any *listener_address(const struct listener *li)
+{
+	return &li->self;
+}
 
-uint64_t listener_exhausted(const struct listener *li) { return li->exhausted; }
+uint64_t listener_exhausted(const struct listener *li)
+{
+	return li->exhausted;
+}

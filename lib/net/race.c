@@ -51,7 +51,10 @@ static void on_connected(void *arg, int fd, const struct error *err)
 	fn(fn_arg, fd, err ? &failure : NULL);
 }
 
-static void on_stagger(struct timer *t) { start_next(container_of(t, struct race, stagger)); }
+static void on_stagger(struct timer *t)
+{
+	start_next(container_of(t, struct race, stagger));
+}
 
 static void start_next(struct race *r)
 {
@@ -78,7 +81,8 @@ static size_t pick(const struct sockaddr_any *to, size_t count, const bool *used
 	return other;
 }
 
-struct race *race_start(struct loop *l, const struct sockaddr_any *to, size_t count, connect_fn *fn, void *arg)
+struct race *race_start(struct loop *l, const struct sockaddr_any *to, size_t count, connect_fn *fn,
+			void *arg)
 {
 	CHECK(count > 0 && count <= RESOLVE_MAX);
 	struct race *r = mem_zero(sizeof *r);

@@ -15,7 +15,8 @@ struct race;
  * callback, from the loop: the winner, or the first failure when all have failed. There is no
  * limit on the whole: who started it has the timer.
  */
-struct race *race_start(struct loop *l, const struct sockaddr_any *to, size_t count, connect_fn *fn, void *arg);
+struct race *race_start(struct loop *l, const struct sockaddr_any *to, size_t count, connect_fn *fn,
+			void *arg);
 void race_cancel(struct race *r);
 
 #endif

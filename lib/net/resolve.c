@@ -77,4 +77,7 @@ struct resolve *resolve_start(struct loop *l, const char *host, uint16_t port, r
 	return r;
 }
 
-void resolve_cancel(struct resolve *r) { job_abandon(r->job, drop); }
+void resolve_cancel(struct resolve *r)
+{
+	job_abandon(r->job, drop);
+}

@@ -40,8 +40,8 @@ bool socket_address(const struct address *a, bool listen, struct sockaddr_any *o
 	case ADDRESS_TCP:
 		return tcp_address(a, out);
 	case ADDRESS_VSOCK:
-		out->vm = (struct sockaddr_vm){
-			.svm_family = AF_VSOCK, .svm_cid = a->cid, .svm_port = a->port};
+		out->vm =
+			(struct sockaddr_vm){.svm_family = AF_VSOCK, .svm_cid = a->cid, .svm_port = a->port};
 		out->len = sizeof out->vm;
 		return true;
 	case ADDRESS_UNIX:

@@ -20,8 +20,10 @@ bool access_allows(const struct settings *s, const struct stream *stream, struct
 	struct stream_peer peer;
 	stream_peer(stream, &peer);
 	if (peer.cid >= 0 && s->access.peer_cids.count && !listed(&s->access.peer_cids, peer.cid))
-		return error_set_hop(err, ERR_DENIED, HOP_CLIENT, "%s is not in access.peer_cids", peer.address);
+		return error_set_hop(err, ERR_DENIED, HOP_CLIENT, "%s is not in access.peer_cids",
+				     peer.address);
 	if (peer.uid >= 0 && s->access.peer_uids.count && !listed(&s->access.peer_uids, peer.uid))
-		return error_set_hop(err, ERR_DENIED, HOP_CLIENT, "%s is not in access.peer_uids", peer.address);
+		return error_set_hop(err, ERR_DENIED, HOP_CLIENT, "%s is not in access.peer_uids",
+				     peer.address);
 	return true;
 }

@@ -20,13 +20,15 @@ void account_exchange(const struct exchange_info *info, struct metrics *m)
 	uint64_t answered = info->answered_us ? info->answered_us - info->started_us : 0;
 	if (info->failed)
 		log_write(level, "exchange", LOG_STR("id", id), LOG_STR("method", info->method),
-			  LOG_STR("target", target), LOG_INT("status", info->status), LOG_UINT("up", info->bytes_up),
-			  LOG_UINT("down", info->bytes_down), LOG_MS("ms", now - info->started_us),
-			  LOG_UINT("attempts", info->attempts), LOG_ERR(&info->err));
+			  LOG_STR("target", target), LOG_INT("status", info->status),
+			  LOG_UINT("up", info->bytes_up), LOG_UINT("down", info->bytes_down),
+			  LOG_MS("ms", now - info->started_us), LOG_UINT("attempts", info->attempts),
+			  LOG_ERR(&info->err));
 	else
 		log_write(level, "exchange", LOG_STR("id", id), LOG_STR("method", info->method),
-			  LOG_STR("target", target), LOG_INT("status", info->status), LOG_UINT("up", info->bytes_up),
-			  LOG_UINT("down", info->bytes_down), LOG_MS("ms", now - info->started_us),
-			  LOG_MS("open_ms", opened), LOG_MS("head_ms", answered),
-			  LOG_BOOL("reused", info->reused), LOG_UINT("attempts", info->attempts));
+			  LOG_STR("target", target), LOG_INT("status", info->status),
+			  LOG_UINT("up", info->bytes_up), LOG_UINT("down", info->bytes_down),
+			  LOG_MS("ms", now - info->started_us), LOG_MS("open_ms", opened),
+			  LOG_MS("head_ms", answered), LOG_BOOL("reused", info->reused),
+			  LOG_UINT("attempts", info->attempts));
 }

@@ -1,4 +1,5 @@
-/* How long to wait before trying again: doubled each time, with jitter, so that many do not come back at once. */
+/* How long to wait before trying again: doubled each time, with jitter, so that many do not come back at
+ * once. */
 #ifndef PROXY_BACKOFF_H
 #define PROXY_BACKOFF_H
 

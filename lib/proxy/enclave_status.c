@@ -19,7 +19,7 @@ struct enclave_status {
 	char detail[1024]; /* the tunnel's own status */
 	uint64_t asked_us, answered_us;
 	bool asking;
-	bool host_waits;            /* on_status is owed */
+	bool host_waits;	    /* on_status is owed */
 	struct local_waiting local; /* requests for /health */
 	struct task answer;
 	char policy_hex[65], trust_hex[65];
@@ -41,7 +41,8 @@ static void render(struct enclave_status *s, struct buf *out)
 	const struct settings *set = s->config.settings;
 	buf_init(&extra, 4096);
 	buf_printf(&extra,
-		   ",\"policy\":{\"sha256\":\"%s\",\"mode\":\"%s\",\"rules\":%zu},\"tls\":{\"min_version\":\"%s\","
+		   ",\"policy\":{\"sha256\":\"%s\",\"mode\":\"%s\",\"rules\":%zu},\"tls\":{\"min_version\":"
+		   "\"%s\","
 		   "\"verify_certificates\":%s,\"roots\":%zu,\"trust_sha256\":\"%s\"},",
 		   s->policy_hex, s->config.policy->mode == POLICY_ENFORCE ? "enforce" : "report",
 		   s->config.policy->count, set->tls.min_version == TLS_1_3 ? "TLSv1.3" : "TLSv1.2",
@@ -108,15 +109,16 @@ static void render_metrics(struct enclave_status *s, struct buf *out)
 {
 	const struct upstream_stats *up = upstream_stats(s->config.upstream);
 	metrics_render(s->config.metrics, "enclave", out);
-	metrics_line(out, "enclave", "gauge", "upstream_connections", "Connections to services that are open.",
-		     up->open);
+	metrics_line(out, "enclave", "gauge", "upstream_connections",
+		     "Connections to services that are open.", up->open);
 	metrics_line(out, "enclave", "gauge", "upstream_idle", "Of these, idle in the pool.", up->idle);
 	metrics_line(out, "enclave", "counter", "upstream_opened_total", "Connections to services opened.",
 		     up->opened);
 	metrics_line(out, "enclave", "counter", "upstream_reused_total", "Exchanges on a pooled connection.",
 		     up->reused);
 	metrics_line(out, "enclave", "counter", "tls_full_total", "Full TLS handshakes.", up->tls_full);
-	metrics_line(out, "enclave", "counter", "tls_resumed_total", "Resumed TLS handshakes.", up->tls_resumed);
+	metrics_line(out, "enclave", "counter", "tls_resumed_total", "Resumed TLS handshakes.",
+		     up->tls_resumed);
 	metrics_line(out, "enclave", "counter", "log_dropped_total", "Log lines lost.", log_dropped());
 	s->config.on_metrics(s->config.owner, out);
 }
@@ -143,13 +145,17 @@ void enclave_status_reply(struct enclave_status *s, struct exchange *x)
 	}
 }
 
-void enclave_status_done(struct enclave_status *s, const struct exchange *x) { local_forget(&s->local, x); }
+void enclave_status_done(struct enclave_status *s, const struct exchange *x)
+{
+	local_forget(&s->local, x);
+}
 
 void enclave_status_log(const struct enclave_status *s)
 {
 	const struct policy *p = s->config.policy;
 	log_write(LOG_INFO, "policy", LOG_STR("sha256", s->policy_hex),
-		  LOG_STR("mode", p->mode == POLICY_ENFORCE ? "enforce" : "report"), LOG_UINT("rules", p->count),
+		  LOG_STR("mode", p->mode == POLICY_ENFORCE ? "enforce" : "report"),
+		  LOG_UINT("rules", p->count),
 		  LOG_STR("default", p->otherwise == POLICY_ALLOW ? "allow" : "deny"));
 	log_write(LOG_INFO, "trust store", LOG_STR("sha256", s->trust_hex),
 		  LOG_UINT("roots", tls_conf_root_count(s->config.tls)),

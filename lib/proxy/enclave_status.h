@@ -1,4 +1,5 @@
-/* What the enclave says of itself: /health, /health/live and /metrics inside, pings from the host, the start's log lines. */
+/* What the enclave says of itself: /health, /health/live and /metrics inside, pings from the host, the
+ * start's log lines. */
 #ifndef PROXY_ENCLAVE_STATUS_H
 #define PROXY_ENCLAVE_STATUS_H
 

@@ -56,7 +56,8 @@ void health_json(struct buf *out, const char *role, const struct settings *s, ui
 	bool ok = hop->ok && (hop->detail.n == 0 || health_detail_ok(hop->detail));
 	buf_printf(out, "{\"status\":\"%s\",\"role\":\"%s\",\"version\":\"" NP_VERSION "\",\"uptime_s\":%llu",
 		   ok ? "ok" : "failed", role, (unsigned long long)((monotonic_us() - started_us) / 1000000));
-	buf_printf(out, ",\"security\":{\"mode\":\"%s\",\"insecure\":[", s->insecure.count ? "insecure" : "secure");
+	buf_printf(out, ",\"security\":{\"mode\":\"%s\",\"insecure\":[",
+		   s->insecure.count ? "insecure" : "secure");
 	for (size_t i = 0; i < s->insecure.count; i++) {
 		buf_add_text(out, i ? "," : "");
 		health_text(out, span_of(s->insecure.items[i]));

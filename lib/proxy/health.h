@@ -17,12 +17,12 @@
 #include "proxy/settings.h"
 
 struct health_hop {
-	const char *name;      /* "enclave", "tunnel" */
+	const char *name; /* "enclave", "tunnel" */
 	const char *address;
 	bool ok;
 	uint64_t latency_us;
-	struct error last;     /* kind ERR_NONE: none */
-	struct span detail;    /* JSON of the hop itself; n 0: none */
+	struct error last;  /* kind ERR_NONE: none */
+	struct span detail; /* JSON of the hop itself; n 0: none */
 };
 
 /* extra: more members of the object, JSON text that begins with a comma, or NULL. */

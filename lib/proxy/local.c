@@ -53,7 +53,10 @@ static void reply_body(struct exchange *x, int status, struct span reason, struc
 	reply(x, status, reason, type, body);
 }
 
-void local_init(struct local_waiting *w) { w->count = 0; }
+void local_init(struct local_waiting *w)
+{
+	w->count = 0;
+}
 
 void local_wait(struct local_waiting *w, struct exchange *x)
 {
@@ -78,7 +81,8 @@ void local_answer_all(struct local_waiting *w, struct span json, bool ok)
 	struct local_waiting all = *w;
 	w->count = 0;
 	for (size_t i = 0; i < all.count; i++)
-		reply_body(all.x[i], ok ? 200 : 503, ok ? SPAN("OK") : SPAN("Service Unavailable"), JSON, json);
+		reply_body(all.x[i], ok ? 200 : 503, ok ? SPAN("OK") : SPAN("Service Unavailable"), JSON,
+			   json);
 }
 
 void local_answer(struct exchange *x, struct span type, struct span body)
@@ -86,7 +90,10 @@ void local_answer(struct exchange *x, struct span type, struct span body)
 	reply_body(x, 200, SPAN("OK"), type, body);
 }
 
-void local_metrics(struct exchange *x, struct span text) { local_answer(x, PLAIN, text); }
+void local_metrics(struct exchange *x, struct span text)
+{
+	local_answer(x, PLAIN, text);
+}
 
 void local_other(struct exchange *x)
 {
@@ -99,7 +106,8 @@ void local_other(struct exchange *x)
 		reply(x, 204, SPAN("No Content"), JSON, (struct span){"", 0});
 	} else {
 		error_set_hop(&err, ERR_NOT_FOUND, HOP_CLIENT,
-			      "no target: ask for /https://HOST/PATH, set X-Target-URL, or use this as an HTTP proxy");
+			      "no target: ask for /https://HOST/PATH, set X-Target-URL, or use this as an "
+			      "HTTP proxy");
 		exchange_refuse(x, &err);
 	}
 }

@@ -4,7 +4,10 @@
 
 static const unsigned bounds[METRICS_BUCKETS - 1] = METRICS_BOUNDS;
 
-void metrics_error(struct metrics *m, const struct error *err) { m->errors[err->kind][err->hop]++; }
+void metrics_error(struct metrics *m, const struct error *err)
+{
+	m->errors[err->kind][err->hop]++;
+}
 
 void metrics_exchange(struct metrics *m, const struct exchange_info *info)
 {
@@ -41,17 +44,19 @@ static void render_errors(const struct metrics *m, const char *role, struct buf 
 	for (int kind = 1; kind < ERR_KINDS; kind++)
 		for (int hop = 0; hop < HOP_COUNT; hop++)
 			if (m->errors[kind][hop])
-				buf_printf(out,
-					   "nitroproxy_errors_total{role=\"%s\",kind=\"%s\",hop=\"%s\"} %" PRIu64
-					   "\n",
-					   role, error_kind_name((enum error_kind)kind),
-					   hop_name((enum hop)hop), m->errors[kind][hop]);
+				buf_printf(
+					out,
+					"nitroproxy_errors_total{role=\"%s\",kind=\"%s\",hop=\"%s\"} %" PRIu64
+					"\n",
+					role, error_kind_name((enum error_kind)kind), hop_name((enum hop)hop),
+					m->errors[kind][hop]);
 }
 
 static void render_latency(const struct metrics *m, const char *role, struct buf *out)
 {
 	uint64_t sum = 0;
-	describe(out, "histogram", "request_duration_seconds", "From a request's head to the end of its answer.");
+	describe(out, "histogram", "request_duration_seconds",
+		 "From a request's head to the end of its answer.");
 	for (size_t i = 0; i < METRICS_BUCKETS; i++) {
 		sum += m->latency[i];
 		buf_printf(out, "nitroproxy_request_duration_seconds_bucket{role=\"%s\",le=\"", role);
@@ -69,11 +74,12 @@ static void render_latency(const struct metrics *m, const char *role, struct buf
 
 void metrics_render(const struct metrics *m, const char *role, struct buf *out)
 {
-	describe(out, "counter", "requests_total", "Exchanges that are over, by class of the status the client got.");
+	describe(out, "counter", "requests_total",
+		 "Exchanges that are over, by class of the status the client got.");
 	for (int i = 0; i < 6; i++) {
 		static const char *const class[] = {"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
-		buf_printf(out, "nitroproxy_requests_total{role=\"%s\",code=\"%s\"} %" PRIu64 "\n", role, class[i],
-			   m->by_class[i]);
+		buf_printf(out, "nitroproxy_requests_total{role=\"%s\",code=\"%s\"} %" PRIu64 "\n", role,
+			   class[i], m -> by_class[i]);
 	}
 	render_errors(m, role, out);
 	metrics_line(out, role, "counter", "request_bytes_total", "Body bytes from clients.", m->bytes_up);

@@ -12,7 +12,10 @@
 #include "proxy/exchange.h"
 
 /* Upper bounds of the latency buckets in milliseconds; one more is +Inf. */
-#define METRICS_BOUNDS {1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000, 60000}
+#define METRICS_BOUNDS                                                                                       \
+	{                                                                                                    \
+		1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000, 60000                    \
+	}
 #define METRICS_BUCKETS 16
 
 struct metrics {

@@ -38,10 +38,10 @@ struct settings {
 		const char *http_listen; /* plain HTTP from apps inside; "": none */
 		const char *tunnel;	 /* where the enclave finds the tunnel */
 		bool init;		 /* does what a first process has to, even if it is not the first */
-		struct text_list app;	 /* program and arguments of the application beside it; none: no such */
+		struct text_list app; /* program and arguments of the application beside it; none: no such */
 		struct text_list app_env; /* NAME=VALUE */
-		uint32_t app_uid;	 /* user and group of the application; 0: stays root */
-		bool app_once;		 /* the application's end is the enclave's */
+		uint32_t app_uid;	  /* user and group of the application; 0: stays root */
+		bool app_once;		  /* the application's end is the enclave's */
 	} enclave;
 
 	struct {
@@ -59,9 +59,9 @@ struct settings {
 		uint32_t port;		    /* the vsock port between host and enclave */
 		const char *enclave;	    /* host: follows from enclave.cid and .port unless set */
 		const char *enclave_listen; /* enclave; "": there is no ingress */
-		const char *app;	    /* enclave: the application that is served; "": the proxy itself */
-		struct text_list names;	    /* enclave: in the certificate */
-		uint64_t rotate, overlap;   /* enclave: life of a key, and of its connections behind that */
+		const char *app;	  /* enclave: the application that is served; "": the proxy itself */
+		struct text_list names;	  /* enclave: in the certificate */
+		uint64_t rotate, overlap; /* enclave: life of a key, and of its connections behind that */
 	} ingress;
 
 	struct {

@@ -52,9 +52,10 @@ static void check_enclave(struct settings *s)
 {
 	check_exposure(s, "enclave.http_listen", s->enclave.http_listen);
 	if (s->ingress.enclave_listen[0] && !s->ingress.app[0] && !s->access.auth.count)
-		text_list_add(&s->warnings,
-			      "ingress.enclave_listen is set, ingress.app and access.auth are not: everybody who "
-			      "reaches the host's ingress.listen may use the proxy");
+		text_list_add(
+			&s->warnings,
+			"ingress.enclave_listen is set, ingress.app and access.auth are not: everybody who "
+			"reaches the host's ingress.listen may use the proxy");
 	if (!s->policy.file[0] && !s->policy.allow.count && s->policy.without_rules == POLICY_ALLOW)
 		text_list_add(&s->warnings,
 			      s->policy.deny.count

@@ -11,7 +11,7 @@
 
 struct target_entry {
 	struct target_entry *next; /* in its bucket */
-	unsigned users;            /* connections: being opened, in use or idle */
+	unsigned users;		   /* connections: being opened, in use or idle */
 	unsigned idle_count;
 	struct list idle; /* whoever pools puts its connections here */
 	uint16_t port;

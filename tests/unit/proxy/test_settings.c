@@ -526,8 +526,7 @@ int main(void)
 		TEST(test_errors),	   TEST(test_cid),
 		TEST(test_insecure),	   TEST(test_printing),
 		TEST(test_shipped_config), TEST(test_shipped_env),
-		TEST(test_software_nsm),
-		TEST(test_readme),
+		TEST(test_software_nsm),   TEST(test_readme),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
