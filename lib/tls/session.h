@@ -15,8 +15,9 @@
 
 #include "base/span.h"
 
-#define SESSION_MAX_BYTES      4096 /* a larger ticket is not kept */
-#define SESSION_MAX_PER_TARGET 4
+#define SESSION_MAX_BYTES 4096 /* a larger ticket is not kept */
+/* A ticket a handshake goes out and one comes in: so many can start at once and all be resumed. */
+#define SESSION_MAX_PER_TARGET 64
 
 struct session_cache;
 

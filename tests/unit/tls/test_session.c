@@ -41,10 +41,12 @@ static void expired_ones_are_gone(void **state)
 static void bounded(void **state)
 {
 	(void)state;
-	struct session_cache *c = session_cache_new(6);
+	struct session_cache *c = session_cache_new(SESSION_MAX_PER_TARGET + 1);
 	for (int i = 0; i < 100; i++)
 		session_put(c, A, SPAN("x"), 100);
 	assert_int_equal(session_count(c), SESSION_MAX_PER_TARGET);
+	session_cache_free(c);
+	c = session_cache_new(6);
 	for (int i = 0; i < 100; i++) {
 		char key[2] = {'k', (char)i};
 		session_put(c, (struct span){key, 2}, SPAN("x"), 100);
