@@ -112,18 +112,21 @@ static void rotate(struct log_sink *s)
 
 /* ---- one line ---- */
 
-static ssize_t write_now(const struct log_sink *s, const char *p, size_t n)
+static ssize_t write_now(const struct log_sink *s, const char *p, size_t size)
 {
 	if (s->is_socket)
-		return send(s->fd, p, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+		return send(s->fd, p, size, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (!s->is_file) {
 		struct pollfd ready = {.fd = s->fd, .events = POLLOUT};
-		if (poll(&ready, 1, 0) != 1 || !(ready.revents & POLLOUT) || ready.revents & POLLERR) {
+		int n = poll(&ready, 1, 0);
+		if (n < 0) /* EINTR, even without a wait: the caller tries again */
+			return -1;
+		if (n == 0 || !(ready.revents & POLLOUT) || ready.revents & POLLERR) {
 			errno = EAGAIN;
 			return -1;
 		}
 	}
-	return write(s->fd, p, n);
+	return write(s->fd, p, size);
 }
 
 bool log_sink_write(struct log_sink *s, const char *line, size_t n)
