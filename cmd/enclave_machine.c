@@ -12,7 +12,8 @@
 #define MODULES	    "/lib/modules/enclave"
 #define PTP_DEVICE  "/dev/ptp0"
 #define CLOCK_MS    30000
-#define END_WAIT_MS 2000 /* for other processes, twice */
+#define LINES	    65536 /* bytes of log that wait for the host */
+#define END_WAIT_MS 2000  /* for other processes, twice */
 
 static void warn(bool good, const struct error *err)
 {
@@ -34,6 +35,8 @@ void enclave_machine_begin(struct enclave_machine *m, int argc, char **argv)
 	struct error err;
 	size_t bytes = 0;
 	m->first = getpid() == 1 || has_flag(argc, argv);
+	m->lines = log_ring_new(LINES);
+	log_tap(log_ring_put, m->lines);
 	if (m->first) {
 		machine_mount();
 		machine_load_modules(MODULES);
@@ -86,7 +89,7 @@ static void put_metrics(void *arg, struct buf *out)
 void enclave_machine_watch(struct enclave_machine *m, struct loop *l, struct enclave *e)
 {
 	struct timekeeper_ops ops;
-	const struct enclave_surroundings around = {clock_good, put_metrics, m};
+	const struct enclave_surroundings around = {clock_good, put_metrics, m, m->lines};
 	timekeeper_ptp(&ops, PTP_DEVICE, m->first || access("/dev/nsm", F_OK) == 0);
 	m->time = timekeeper_start(l, &ops, CLOCK_MS);
 	enclave_surround(e, &around);
@@ -142,8 +145,10 @@ void enclave_machine_free(struct enclave_machine *m)
 	timekeeper_stop(m->time);
 }
 
-void enclave_machine_end(const struct enclave_machine *m)
+void enclave_machine_end(struct enclave_machine *m)
 {
+	log_tap(NULL, NULL);
+	log_ring_free(m->lines);
 	if (m->first)
 		machine_end(END_WAIT_MS);
 }

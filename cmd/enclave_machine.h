@@ -17,7 +17,8 @@ struct enclave_machine {
 	bool first; /* we are the init */
 	struct timekeeper *time;
 	struct app *app;
-	char proxy[64]; /* for the application's environment */
+	struct log_ring *lines; /* the host fetches them: an enclave has no console in production */
+	char proxy[64];		/* for the application's environment */
 };
 
 /* Before anything else of the process. */
@@ -30,6 +31,6 @@ void enclave_machine_ready(struct enclave_machine *m, struct loop *l, const stru
 void enclave_machine_stop_app(struct enclave_machine *m);
 void enclave_machine_free(struct enclave_machine *m); /* before the loop goes */
 /* The last thing the process does; does not return as the first process. */
-void enclave_machine_end(const struct enclave_machine *m);
+void enclave_machine_end(struct enclave_machine *m);
 
 #endif

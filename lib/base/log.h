@@ -49,6 +49,13 @@ bool log_reopen(struct error *err);
 /* Lines that were lost since the start, for metrics. */
 uint64_t log_dropped(void);
 
+/*
+ * Each line is also given to fn (NULL: no longer), as it is written, with its '\n'. Called from any thread while
+ * the log is held: fn must not log and must not wait.
+ */
+typedef void log_tap_fn(void *arg, const char *line, size_t n);
+void log_tap(log_tap_fn *fn, void *arg);
+
 /* ---- writing ---- */
 
 struct log_field {
@@ -95,6 +102,12 @@ static inline struct span log_text(const char *text)
 
 /* fields end with one whose key is NULL. Use log_write. */
 void log_line(enum log_level level, const char *event, const struct log_field *fields);
+
+/*
+ * Writes a line that another process of ours has made, without its '\n', as it is. False, and nothing is written, if
+ * it is in the other format than ours or too long.
+ */
+bool log_pass(struct span line);
 
 const char *log_level_name(enum log_level level);
 

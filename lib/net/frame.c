@@ -15,6 +15,9 @@ static const struct {
 	[FRAME_ERROR] = {1, FRAME_ERROR_MAX},
 	[FRAME_PING] = {0, 0},
 	[FRAME_PONG] = {1, FRAME_PONG_MAX},
+	[FRAME_WATCH] = {0, 0},
+	[FRAME_LOG] = {1, FRAME_LOG_MAX},
+	[FRAME_METRICS] = {1, FRAME_METRICS_MAX},
 };
 
 void frame_header(uint8_t out[FRAME_HEADER], enum frame_type type, size_t length)
@@ -30,7 +33,7 @@ bool frame_header_parse(const uint8_t in[FRAME_HEADER], enum frame_type *type, s
 			struct error *err)
 {
 	*length = (size_t)in[0] << 24 | (size_t)in[1] << 16 | (size_t)in[2] << 8 | in[3];
-	if (in[4] < FRAME_REQUEST || in[4] > FRAME_PONG)
+	if (in[4] < FRAME_REQUEST || in[4] > FRAME_METRICS)
 		return error_set(err, ERR_PROTOCOL, "unknown frame type %u", in[4]);
 	*type = (enum frame_type)in[4];
 	if (*length < bounds[*type].min || *length > bounds[*type].max)

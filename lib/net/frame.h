@@ -14,6 +14,9 @@
  *	ERROR     both              kind LF hop LF text: the exchange broke off; the connection ends
  *	PING      host -> enclave   nothing; between two exchanges
  *	PONG      enclave -> host   JSON: the enclave's state
+ *	WATCH     host -> enclave   nothing; from here on the connection carries only
+ *	LOG       enclave -> host   whole lines of the enclave's log
+ *	METRICS   enclave -> host   all its metrics (proxy/signals.h)
  *
  * One exchange at a time: the next REQUEST follows the END of the response. A direction's end
  * is a frame, not a half-close, for hybrid vsock makes a full close of that.
@@ -35,7 +38,10 @@ enum frame_type {
 	FRAME_END,
 	FRAME_ERROR,
 	FRAME_PING,
-	FRAME_PONG
+	FRAME_PONG,
+	FRAME_WATCH,
+	FRAME_LOG,
+	FRAME_METRICS
 };
 
 #define FRAME_HEADER    5
@@ -43,6 +49,8 @@ enum frame_type {
 #define FRAME_DATA_MAX  65536
 #define FRAME_ERROR_MAX 512
 #define FRAME_PONG_MAX  16384
+#define FRAME_LOG_MAX   16384
+#define FRAME_METRICS_MAX 65536
 
 void frame_header(uint8_t out[FRAME_HEADER], enum frame_type type, size_t length);
 

@@ -49,6 +49,8 @@ struct channel_server_config {
 	void (*on_refused)(void *owner, struct channel_server *c, const struct error *err);
 	/* The host asks how we are: to be answered with channel_server_pong_all, not from inside the call. */
 	void (*on_ping)(void *owner);
+	/* The host wants to hear of us (signals.h): the callee takes the stream. NULL: that is refused. */
+	void (*on_watch)(void *owner, struct stream *s);
 	void (*on_closed)(void *owner, struct channel_server *c); /* it has gone; no leg of it is out */
 	void *owner;
 	struct list conns; /* all of this configuration; the owner does list_init */

@@ -80,10 +80,28 @@ static void on_pong_sent(void *arg, const struct error *err)
 	(void)err;
 }
 
+/* From now on the connection is no channel, and no longer counted as one. */
+static void hand_over(struct channel_server *c)
+{
+	struct channel_server_config *config = c->config;
+	bool refused = !config->on_watch || c->writer.fn; /* or an answer to a ping is on its way */
+	struct stream *s = refused ? NULL : c->stream;
+	framed_read_cancel(&c->reader);
+	if (s)
+		c->stream = NULL;
+	closed(c);
+	if (s)
+		config->on_watch(config->owner, s);
+}
+
 static void on_ping(void *owner, struct span payload)
 {
 	struct channel_server *c = owner;
 	(void)payload;
+	if (c->reader.type == FRAME_WATCH) {
+		hand_over(c);
+		return;
+	}
 	c->pinged = true; /* several at a time get one answer */
 	c->config->on_ping(c->config->owner);
 }

@@ -10,6 +10,7 @@
 #include "proxy/channel.h"
 #include "proxy/enclave_status.h"
 #include "proxy/front.h"
+#include "proxy/signals.h"
 #include "proxy/ingress.h"
 #include "proxy/local.h"
 #include "proxy/upstream.h"
@@ -29,6 +30,7 @@ struct enclave {
 	struct attest *attest;
 	struct via via;
 	struct enclave_surroundings around;
+	struct signals_out *signals;
 	struct metrics metrics;
 	struct exchange_role role;
 	struct channel_server_config channels;
@@ -218,6 +220,21 @@ static void on_metrics(void *owner, struct buf *out)
 		e->around.metrics(e->around.arg, out);
 }
 
+static void on_watch(void *owner, struct stream *s)
+{
+	struct enclave *e = owner;
+	signals_out_watch(e->signals, s);
+}
+
+static void render_metrics(void *arg, struct buf *out)
+{
+	struct enclave *e = arg;
+	enclave_status_metrics(e->status, out);
+	if (e->around.lines)
+		metrics_line(out, "enclave", "counter", "log_overrun_total",
+			     "Log lines the host did not fetch in time.", log_ring_dropped(e->around.lines));
+}
+
 static void on_ping(void *owner)
 {
 	struct enclave *e = owner;
@@ -360,8 +377,10 @@ struct enclave *enclave_new(struct loop *l, const struct settings *s, struct err
 		.on_request = on_frame_request,
 		.on_refused = on_refused,
 		.on_ping = on_ping,
+		.on_watch = on_watch,
 		.on_closed = on_channel_closed,
 		.owner = e};
+	e->signals = signals_out_new(l, render_metrics, e);
 	list_init(&e->role.running);
 	list_init(&e->channels.conns);
 	via_init(&e->via, "enclave", front_new_id());
@@ -371,7 +390,11 @@ struct enclave *enclave_new(struct loop *l, const struct settings *s, struct err
 	return NULL;
 }
 
-void enclave_surround(struct enclave *e, const struct enclave_surroundings *around) { e->around = *around; }
+void enclave_surround(struct enclave *e, const struct enclave_surroundings *around)
+{
+	e->around = *around;
+	signals_out_lines(e->signals, around->lines);
+}
 
 void enclave_log_start(const struct enclave *e)
 {
@@ -405,6 +428,7 @@ void enclave_free(struct enclave *e)
 	front_free(e->front);
 	ingress_free(e->ingress);
 	channel_server_close_all(&e->channels);
+	signals_out_free(e->signals);
 	if (e->status)
 		enclave_status_free(e->status);
 	attest_free(e->attest);

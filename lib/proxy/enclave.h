@@ -6,6 +6,7 @@
 #define PROXY_ENCLAVE_H
 
 #include "base/buf.h"
+#include "base/log_ring.h"
 #include "net/listener.h"
 #include "proxy/settings.h"
 
@@ -18,6 +19,7 @@ struct enclave_surroundings {
 	/* Appends lines for /metrics (proxy/metrics.h). */
 	void (*metrics)(void *arg, struct buf *out);
 	void *arg;
+	struct log_ring *lines; /* of our log, for the host to take; borrowed */
 };
 
 /* settings: borrowed. NULL: err says which setting. */

@@ -105,7 +105,7 @@ void enclave_status_ask(struct enclave_status *s)
 	ask(s);
 }
 
-static void render_metrics(struct enclave_status *s, struct buf *out)
+void enclave_status_metrics(struct enclave_status *s, struct buf *out)
 {
 	const struct upstream_stats *up = upstream_stats(s->config.upstream);
 	metrics_render(s->config.metrics, "enclave", out);
@@ -133,7 +133,7 @@ void enclave_status_reply(struct enclave_status *s, struct exchange *x)
 	case LOCAL_METRICS: {
 		struct buf text;
 		buf_init(&text, BLOCK_SIZE);
-		render_metrics(s, &text);
+		enclave_status_metrics(s, &text);
 		local_metrics(x, buf_span(&text));
 		buf_free(&text);
 		return;

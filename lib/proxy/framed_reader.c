@@ -149,6 +149,14 @@ static bool take_frame(struct framed_reader *r, struct error *err)
 			return bad_order(r, err);
 		r->pinged = true;
 		return true;
+	case FRAME_WATCH:
+		if (!r->on_ping || r->state != FRAMED_HEAD || r->kind != HEAD_REQUEST)
+			return bad_order(r, err);
+		r->pinged = true;
+		return true;
+	case FRAME_LOG:
+	case FRAME_METRICS:
+		return bad_order(r, err);
 	case FRAME_DATA:
 		break;
 	}

@@ -10,7 +10,9 @@
 #include "proxy/health.h"
 #include "proxy/ingress_host.h"
 #include "proxy/local.h"
+#include "proxy/signals.h"
 
+#define METRICS_MAX (2 * BLOCK_SIZE)
 #define AGENT "nitroproxy-host"
 
 /* The enclave gives up first, for it can say which hop was slow. */
@@ -23,6 +25,7 @@ struct host {
 	struct metrics metrics;
 	struct exchange_role role;
 	struct enclave_pool *pool;
+	struct signals_in *signals; /* NULL: not wanted */
 	struct front *front;
 	struct ingress_host *ingress; /* NULL: there is none */
 	uint64_t started_us;
@@ -68,7 +71,7 @@ static bool rewrite(struct host *h, struct exchange *x, struct error *err)
 }
 
 static void start_ping(struct host *h);
-static void render_metrics(struct host *h, struct buf *out);
+static void render_all(struct host *h, struct buf *out);
 
 static void answer_locally(struct host *h, struct exchange *x)
 {
@@ -79,8 +82,8 @@ static void answer_locally(struct host *h, struct exchange *x)
 		start_ping(h);
 		return;
 	case LOCAL_METRICS:
-		buf_init(&text, BLOCK_SIZE);
-		render_metrics(h, &text);
+		buf_init(&text, METRICS_MAX);
+		render_all(h, &text);
 		local_metrics(x, buf_span(&text));
 		buf_free(&text);
 		return;
@@ -231,6 +234,19 @@ static void render_metrics(struct host *h, struct buf *out)
 	metrics_line(out, "host", "counter", "log_dropped_total", "Log lines lost.", log_dropped());
 }
 
+/* Ours, and what the enclave said last. */
+static void render_all(struct host *h, struct buf *out)
+{
+	struct buf own;
+	struct span theirs = h->signals ? signals_in_metrics(h->signals) : (struct span){0};
+	buf_init(&own, BLOCK_SIZE);
+	render_metrics(h, &own);
+	metrics_line(&own, "host", "gauge", "enclave_watched", "1: the enclave's metrics and log lines arrive.",
+		     theirs.n > 0);
+	metrics_merge(buf_span(&own), theirs, out);
+	buf_free(&own);
+}
+
 /* ---- life ---- */
 
 struct host *host_new(struct loop *l, const struct settings *s, struct error *err)
@@ -265,6 +281,8 @@ struct host *host_new(struct loop *l, const struct settings *s, struct error *er
 	local_init(&h->waiting);
 	via_init(&h->via, "host", front_new_id());
 	h->pool = enclave_pool_new(l, &pool);
+	if (s->host_proxy.enclave_log)
+		h->signals = signals_in_start(l, &pool.enclave, s->timeouts.enclave_connect);
 	struct front_config front = {.settings = s,
 				     .role = &h->role,
 				     .via = &h->via,
@@ -318,6 +336,7 @@ void host_free(struct host *h)
 	front_free(h->front);
 	ingress_host_free(h->ingress);
 	enclave_pool_free(h->pool);
+	signals_in_free(h->signals);
 	task_cancel(&h->check_drained); /* last: what goes above asks for it */
 	free(h);
 }

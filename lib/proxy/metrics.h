@@ -33,6 +33,8 @@ void metrics_exchange(struct metrics *m, const struct exchange_info *info);
 void metrics_error(struct metrics *m, const struct error *err);
 /* role: the label that all of them carry. */
 void metrics_render(const struct metrics *m, const char *role, struct buf *out);
+/* Both expositions as one: families that both have stand once, with the samples of both. */
+void metrics_merge(struct span first, struct span second, struct buf *out);
 /* One more line, for gauges that others hold. type "gauge" or "counter". */
 void metrics_line(struct buf *out, const char *role, const char *type, const char *name, const char *help,
 		  uint64_t value);

@@ -50,6 +50,7 @@ struct settings {
 		uint64_t retry_delay; /* the base of the exponential delay */
 		uint64_t timeout;     /* legacy: what timeouts.response_header is when not set itself */
 		const char *listen;   /* follows from port unless set */
+		bool enclave_log;     /* take its log lines and metrics */
 		const char *enclave;  /* follows from enclave.cid and .port unless set */
 	} host_proxy;
 

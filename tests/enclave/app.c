@@ -35,6 +35,7 @@ static int ask(const char *url)
 	int status = 0, fd = connect_to(getenv("HTTP_PROXY"));
 	if (fd < 0)
 		return 0;
+	sscanf(url, "https://%255[^/]", authority);
 	int n = snprintf(
 		text, sizeof text,
 		"GET %s HTTP/1.1\r\nHost: %s\r\nX-Secret: %s\r\nX-User: %u\r\nConnection: close\r\n\r\n", url,

@@ -42,6 +42,9 @@ static void test_bounds(void **state)
 		{FRAME_REQUEST, 9, 49160}, {FRAME_RESPONSE, 1, 49152}, {FRAME_DATA, 1, 65536},
 		{FRAME_END, 0, 16384},	   {FRAME_ERROR, 1, 512},      {FRAME_PING, 0, 0},
 		{FRAME_PONG, 1, 16384},
+		{FRAME_WATCH, 0, 0},
+		{FRAME_LOG, 1, 16384},
+		{FRAME_METRICS, 1, 65536},
 	};
 	for (size_t i = 0; i < countof(rows); i++) {
 		assert_true(ok(rows[i].type, rows[i].min));
@@ -52,7 +55,7 @@ static void test_bounds(void **state)
 			assert_false(ok(rows[i].type, rows[i].min - 1));
 	}
 	for (unsigned type = 0; type < 256; type++)
-		if (type < FRAME_REQUEST || type > FRAME_PONG)
+		if (type < FRAME_REQUEST || type > FRAME_METRICS)
 			assert_false(ok(type, 1));
 }
 
