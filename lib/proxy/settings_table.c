@@ -189,6 +189,8 @@ static const struct opt rows[] = {
 	ADDR("host_proxy.enclave", host_proxy.enclave, "",
 	     .shown = "vsock:16:5000, with enclave.cid and enclave.port", .commands = H, .flag = "enclave",
 	     .help = "Where the host finds the enclave"),
+	BOOL("host_proxy.enclave_log", host_proxy.enclave_log, "true", .commands = H,
+	     .help = "Writes the enclave's log lines into the host's log and its metrics into the host's /metrics"),
 
 	ADDR("ingress.listen", ingress.listen, "", .commands = H,
 	     .help = "Where the host takes TLS connections that end in the enclave; unset: nowhere"),
@@ -206,8 +208,6 @@ static const struct opt rows[] = {
 	     .help = "How long a key is used for new connections"),
 	TIME("ingress.overlap", ingress.overlap, "1h", 1 * SEC, UINT64_C(720) * HOUR, .commands = E,
 	     .help = "How long connections of a replaced key may go on asking"),
-	BOOL("host_proxy.enclave_log", host_proxy.enclave_log, "true", .commands = H,
-	     .help = "Writes the enclave's log lines into the host's log and its metrics into the host's /metrics"),
 
 	ADDR("tunnel.listen", tunnel.listen, "vsock:any:5001", .commands = T, .flag = "listen",
 	     .help = "Where the tunnel listens for the enclave"),
