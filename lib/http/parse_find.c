@@ -25,7 +25,7 @@ static bool check_first_line(struct head_scan *scan, struct span bytes, enum hea
 			     const struct parse_limits *limits, struct error *err)
 {
 	struct head scratch;
-	struct span rest = span_from(bytes, scan->start), line;
+	struct span rest = span_from(bytes, scan->start), line = {NULL, 0};
 
 	span_cut(&rest, '\n', &line);
 	if (rest.p) {
