@@ -7,7 +7,7 @@
 #include "http/writer.h"
 
 struct client_conn {
-	struct stream *stream; /* owned */
+	struct stream *stream; /* owned; NULL: detached from the leg */
 	struct client_conn_events events;
 	struct reader reader;
 	struct writer writer;
@@ -101,7 +101,23 @@ static void client_close(struct leg *leg, const struct error *why)
 	c->events.on_idle(c->events.owner, c);
 }
 
-static const struct leg_ops client_ops = {client_read, client_send, client_close};
+static bool client_bare(const struct leg *leg)
+{
+	const struct client_conn *c = container_of(leg, const struct client_conn, leg);
+	return c->writer.begun && c->writer.framing == BODY_RAW && c->reader.state == READER_RAW;
+}
+
+static struct stream *client_detach(struct leg *leg)
+{
+	struct client_conn *c = of(leg);
+	struct stream *s = c->stream;
+	CHECK(client_bare(leg) && !c->writer.fn);
+	reader_cancel(&c->reader);
+	c->stream = NULL;
+	return s;
+}
+
+static const struct leg_ops client_ops = {client_read, client_send, client_close, client_bare, client_detach};
 
 /* ---- CONNECT: the head is swallowed, the answer is ours ---- */
 
@@ -147,7 +163,7 @@ static void raw_read(struct leg *leg, leg_read_fn *fn, void *arg)
 	loop_post(stream_loop(c->stream), &c->answered, on_answered);
 }
 
-static const struct leg_ops raw_ops = {raw_read, raw_send, client_close};
+static const struct leg_ops raw_ops = {raw_read, raw_send, client_close, client_bare, client_detach};
 
 /* ---- life ---- */
 

@@ -19,6 +19,7 @@
  *    has gone by, or for an error, which tells that the other side has gone away.
  *  - What is sent is lent until the callback; what is read: see struct part.
  *  - An error is final for its direction.
+ *  - A leg whose raw bytes are those of a stream as they are may give that stream away: see detach.
  */
 #ifndef HTTP_LEG_H
 #define HTTP_LEG_H
@@ -27,12 +28,13 @@
 #include "base/error.h"
 #include "base/loop.h"
 #include "http/head.h"
+#include "net/stream.h"
 
 struct part {
-	struct head *head;            /* NULL: none. Read: valid until the leg is closed or gives another head */
-	struct block *data;           /* NULL: none. Read: the reader's to block_put. Send: lent */
-	bool end;                     /* the message is complete */
-	const struct head *trailers;  /* with end, or NULL: only its fields count. Valid as head */
+	struct head *head;  /* NULL: none. Read: valid until the leg is closed or gives another head */
+	struct block *data; /* NULL: none. Read: the reader's to block_put. Send: lent */
+	bool end;	    /* the message is complete */
+	const struct head *trailers; /* with end, or NULL: only its fields count. Valid as head */
 };
 
 typedef void leg_read_fn(void *arg, struct part *part, const struct error *err);
@@ -50,17 +52,39 @@ struct leg_ops {
 	 * leg passes it on to the other side as an ERROR frame if it still can).
 	 */
 	void (*close)(struct leg *leg, const struct error *why);
+	/*
+	 * Behind a switch to raw: nothing but a stream's own bytes and ends is left in both directions. Then
+	 * detach gives the stream to the caller; no send is pending, and of what was read nothing is kept (a
+	 * pending read is dropped, an end or error shows again). The leg is still to be closed, and can do
+	 * nothing else any more.
+	 */
+	bool (*bare)(const struct leg *leg);
+	struct stream *(*detach)(struct leg *leg);
 };
 
 struct leg {
 	const struct leg_ops *ops;
 };
 
-static inline void leg_read(struct leg *leg, leg_read_fn *fn, void *arg) { leg->ops->read(leg, fn, arg); }
+static inline void leg_read(struct leg *leg, leg_read_fn *fn, void *arg)
+{
+	leg->ops->read(leg, fn, arg);
+}
 static inline void leg_send(struct leg *leg, const struct part *part, leg_send_fn *fn, void *arg)
 {
 	leg->ops->send(leg, part, fn, arg);
 }
-static inline void leg_close(struct leg *leg, const struct error *why) { leg->ops->close(leg, why); }
+static inline void leg_close(struct leg *leg, const struct error *why)
+{
+	leg->ops->close(leg, why);
+}
+static inline bool leg_bare(const struct leg *leg)
+{
+	return leg->ops->bare(leg);
+}
+static inline struct stream *leg_detach(struct leg *leg)
+{
+	return leg->ops->detach(leg);
+}
 
 #endif

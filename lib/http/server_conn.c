@@ -13,7 +13,7 @@
 enum state { IDLE, HEAD, EXCHANGE, LINGER };
 
 struct server_conn {
-	struct stream *stream;		   /* owned */
+	struct stream *stream;		   /* owned; NULL: detached from the leg, and c waits for its close */
 	struct server_conn_config *config; /* borrowed */
 	struct list link;		   /* in config->conns */
 	struct reader reader;
@@ -39,7 +39,8 @@ static void next_request(struct server_conn *c);
 
 static void destroy(struct server_conn *c)
 {
-	timer_stop(stream_loop(c->stream), &c->timer);
+	if (c->stream)
+		timer_stop(stream_loop(c->stream), &c->timer);
 	list_remove(&c->link);
 	c->config->count--;
 	reader_cancel(&c->reader);
@@ -275,15 +276,39 @@ static void server_send(struct leg *leg, const struct part *part, leg_send_fn *f
 		go_raw(c);
 }
 
+static void stop_reading(struct server_conn *c)
+{
+	c->watch_fn = NULL;
+	reader_cancel(&c->reader);
+	if (stream_reading(c->stream))
+		stream_read_cancel(c->stream);
+}
+
+static bool server_bare(const struct leg *leg)
+{
+	return container_of(leg, const struct server_conn, leg)->response_raw;
+}
+
+static struct stream *server_detach(struct leg *leg)
+{
+	struct server_conn *c = of(leg);
+	struct stream *s = c->stream;
+	CHECK(c->response_raw && !c->writer.fn);
+	stop_reading(c);
+	c->stream = NULL;
+	return s;
+}
+
 static void server_close(struct leg *leg, const struct error *why)
 {
 	struct server_conn *c = of(leg);
 	bool request_read = c->reader.state == READER_DONE && !c->reader.failed;
 	bool answered = c->writer.done && !c->writer.fn;
-	c->watch_fn = NULL;
-	reader_cancel(&c->reader);
-	if (stream_reading(c->stream))
-		stream_read_cancel(c->stream);
+	if (!c->stream) {
+		closed(c);
+		return;
+	}
+	stop_reading(c);
 	if (why || !answered || c->response_raw)
 		closed(c); /* raw: both directions have ended, or it was broken off */
 	else if (!request_read)
@@ -296,7 +321,7 @@ static void server_close(struct leg *leg, const struct error *why)
 	}
 }
 
-static const struct leg_ops leg_ops = {server_read, server_send, server_close};
+static const struct leg_ops leg_ops = {server_read, server_send, server_close, server_bare, server_detach};
 
 /* ---- life ---- */
 

@@ -18,6 +18,8 @@ static const struct {
 	[FRAME_WATCH] = {0, 0},
 	[FRAME_LOG] = {1, FRAME_LOG_MAX},
 	[FRAME_METRICS] = {1, FRAME_METRICS_MAX},
+	[FRAME_REQUEST_RAW] = {FRAME_ID + 1, FRAME_ID + HEAD_MAX},
+	[FRAME_RESPONSE_RAW] = {1, HEAD_MAX},
 };
 
 void frame_header(uint8_t out[FRAME_HEADER], enum frame_type type, size_t length)
@@ -33,7 +35,7 @@ bool frame_header_parse(const uint8_t in[FRAME_HEADER], enum frame_type *type, s
 			struct error *err)
 {
 	*length = (size_t)in[0] << 24 | (size_t)in[1] << 16 | (size_t)in[2] << 8 | in[3];
-	if (in[4] < FRAME_REQUEST || in[4] > FRAME_METRICS)
+	if (in[4] < FRAME_REQUEST || in[4] > FRAME_RESPONSE_RAW)
 		return error_set(err, ERR_PROTOCOL, "unknown frame type %u", in[4]);
 	*type = (enum frame_type)in[4];
 	if (*length < bounds[*type].min || *length > bounds[*type].max)

@@ -17,9 +17,14 @@
  *	WATCH     host -> enclave   nothing; from here on the connection carries only
  *	LOG       enclave -> host   whole lines of the enclave's log
  *	METRICS   enclave -> host   all its metrics (proxy/signals.h)
+ *	REQUEST_RAW   host -> enclave   a REQUEST, a CONNECT's: its answer may be a RESPONSE_RAW
+ *	RESPONSE_RAW  enclave -> host   a RESPONSE, a 2xx's: no frame follows it
  *
  * One exchange at a time: the next REQUEST follows the END of the response. A direction's end
- * is a frame, not a half-close, for hybrid vsock makes a full close of that.
+ * is a frame, not a half-close, for hybrid vsock makes a full close of that. Where a half-close is
+ * one, the host says REQUEST_RAW: then all bytes behind a RESPONSE_RAW, and behind the END of its
+ * request, are the tunnel's own, a direction's end is a half-close, and the connection carries
+ * nothing else any more. Whoever carries on such a tunnel needs not look at its bytes (net/relay.h).
  */
 #ifndef NET_FRAME_H
 #define NET_FRAME_H
@@ -41,7 +46,9 @@ enum frame_type {
 	FRAME_PONG,
 	FRAME_WATCH,
 	FRAME_LOG,
-	FRAME_METRICS
+	FRAME_METRICS,
+	FRAME_REQUEST_RAW,
+	FRAME_RESPONSE_RAW
 };
 
 #define FRAME_HEADER    5

@@ -25,7 +25,8 @@ struct relay {
 	struct relay_options options;
 	struct timer idle;
 	bool failed;
-	struct error err; /* the first one */
+	struct error err;     /* the first one.. */
+	enum relay_side side; /* ..and whose it is */
 	relay_fn *fn;
 	void *arg;
 };
@@ -56,17 +57,21 @@ static void finish(struct relay *r)
 	relay_fn *fn = r->fn;
 	void *arg = r->arg;
 	struct error err = r->err;
-	struct relay_result result = {
-		.a_to_b = r->forth.bytes, .b_to_a = r->back.bytes, .err = r->failed ? &err : NULL};
+	struct relay_result result = {.a_to_b = r->forth.bytes,
+				      .b_to_a = r->back.bytes,
+				      .err = r->failed ? &err : NULL,
+				      .side = r->side};
 	relay_cancel(r);
 	fn(arg, &result);
 }
 
-static void note(struct relay *r, const struct error *err)
+static void note(struct relay *r, const struct error *err, const struct stream *of)
 {
-	if (!r->failed)
-		r->err = *err;
+	if (r->failed)
+		return;
 	r->failed = true;
+	r->err = *err;
+	r->side = !of ? RELAY_NEITHER : of == r->forth.from ? RELAY_A : RELAY_B;
 }
 
 static void on_idle(struct timer *t)
@@ -75,7 +80,7 @@ static void on_idle(struct timer *t)
 	struct error err;
 	error_set(&err, ERR_TIMEOUT, "no byte in either direction for %llu ms",
 		  (unsigned long long)r->options.idle_ms);
-	note(r, &err);
+	note(r, &err, NULL);
 	finish(r);
 }
 
@@ -97,7 +102,7 @@ static void on_ended(void *arg, const struct error *err)
 {
 	struct pump *p = arg;
 	if (err)
-		note(p->relay, err);
+		note(p->relay, err, p->to);
 	pump_done(p);
 }
 
@@ -114,7 +119,7 @@ static void on_splice_ended(void *arg, enum splice_end why, const struct error *
 	p->splice = NULL;
 	p->bulk = 0;
 	if (err)
-		note(p->relay, err);
+		note(p->relay, err, why == SPLICE_READ_FAILED ? p->from : p->to);
 	switch (why) {
 	case SPLICE_ENDED:
 		stream_shutdown(p->to, on_ended, p);
@@ -154,7 +159,7 @@ static void on_written(void *arg, const struct error *err)
 	block_put(p->block);
 	p->block = NULL;
 	if (err) {
-		note(p->relay, err);
+		note(p->relay, err, p->to);
 		pump_done(p);
 		return;
 	}
@@ -167,7 +172,7 @@ static void on_read(void *arg, struct block *b, const struct error *err)
 {
 	struct pump *p = arg;
 	if (err) {
-		note(p->relay, err);
+		note(p->relay, err, p->from);
 		finish(p->relay);
 		return;
 	}

@@ -26,9 +26,12 @@ struct relay_options {
 	struct splice_pool *pipes; /* borrowed; NULL: never splices */
 };
 
+enum relay_side { RELAY_NEITHER, RELAY_A, RELAY_B };
+
 struct relay_result {
 	uint64_t a_to_b, b_to_a; /* bytes handed on */
-	const struct error *err; /* NULL: both directions ended by themselves; else the first failure */
+	const struct error *err; /* NULL: both directions ended by themselves; else the first failure.. */
+	enum relay_side side;	 /* ..and who failed: neither, when it is that nothing came */
 };
 
 typedef void relay_fn(void *arg, const struct relay_result *result);

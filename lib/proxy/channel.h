@@ -22,9 +22,12 @@ struct channel_client_events {
 	void *owner;
 };
 
-/* Takes the stream; limits is borrowed and outlives the channel. */
+/*
+ * Takes the stream; limits is borrowed and outlives the channel. half_closes: the end of one direction
+ * leaves the other as it is, so a CONNECT may take the stream for itself (REQUEST_RAW, net/frame.h).
+ */
 struct channel_client *channel_client_new(struct stream *s, const struct parse_limits *limits,
-					  const struct channel_client_events *events);
+					  bool half_closes, const struct channel_client_events *events);
 void channel_client_free(struct channel_client *c); /* not while a leg is out */
 /* The leg of the next exchange; the channel is idle. id goes with it, for logs. */
 struct leg *channel_client_leg(struct channel_client *c, uint64_t id);
@@ -60,8 +63,10 @@ struct channel_server_config {
 struct channel_server *channel_server_start(struct stream *s, struct channel_server_config *config);
 /* Answers every ping that waits. status: JSON, at most FRAME_PONG_MAX bytes; copied. */
 void channel_server_pong_all(struct channel_server_config *config, struct span status);
-void channel_server_drain_all(struct channel_server_config *config); /* idle ones now, others after the exchange */
-void channel_server_close_all(struct channel_server_config *config); /* at once, without on_closed. No leg is out */
+void channel_server_drain_all(
+	struct channel_server_config *config); /* idle ones now, others after the exchange */
+void channel_server_close_all(
+	struct channel_server_config *config); /* at once, without on_closed. No leg is out */
 struct stream *channel_server_stream(struct channel_server *c);
 
 #endif

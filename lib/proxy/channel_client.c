@@ -5,7 +5,8 @@
 #include "proxy/framed.h"
 
 struct channel_client {
-	struct stream *stream; /* owned */
+	struct stream *stream; /* owned; NULL: detached from the leg */
+	bool half_closes;
 	struct channel_client_events events;
 	struct framed_reader reader;
 	struct framed_writer writer;
@@ -74,15 +75,36 @@ static void channel_read(struct leg *leg, leg_read_fn *fn, void *arg)
 	framed_read(&c->reader, on_part, c);
 }
 
+static void start_answer(struct channel_client *c, const struct head *request)
+{
+	bool connect = head_method_is(request, "CONNECT");
+	framed_read_next(&c->reader, connect			       ? ASKED_CONNECT
+				     : head_method_is(request, "HEAD") ? ASKED_HEAD
+								       : ASKED_OTHER);
+	c->reader.bare_ok = c->writer.bare = connect && c->half_closes;
+}
+
 static void channel_send(struct leg *leg, const struct part *part, leg_send_fn *fn, void *arg)
 {
 	struct channel_client *c = of(leg);
 	const struct head *h = part->head;
 	if (h)
-		framed_read_next(&c->reader, head_method_is(h, "HEAD")	    ? ASKED_HEAD
-					     : head_method_is(h, "CONNECT") ? ASKED_CONNECT
-									    : ASKED_OTHER);
+		start_answer(c, h);
 	framed_write(&c->writer, part, c->id, fn, arg);
+}
+
+static bool channel_bare(const struct leg *leg)
+{
+	return container_of(leg, const struct channel_client, leg)->reader.state == FRAMED_BARE;
+}
+
+static struct stream *channel_detach(struct leg *leg)
+{
+	struct channel_client *c = of(leg);
+	struct stream *s = c->stream;
+	CHECK(channel_bare(leg) && !c->writer.fn);
+	c->stream = NULL;
+	return s;
 }
 
 static void channel_close(struct leg *leg, const struct error *why)
@@ -96,7 +118,8 @@ static void channel_close(struct leg *leg, const struct error *why)
 		go_idle(c);
 }
 
-static const struct leg_ops leg_ops = {channel_read, channel_send, channel_close};
+static const struct leg_ops leg_ops = {channel_read, channel_send, channel_close, channel_bare,
+				       channel_detach};
 
 /* ---- pings ---- */
 
@@ -153,10 +176,11 @@ void channel_client_ping(struct channel_client *c, channel_ping_fn *fn, void *ar
 /* ---- life ---- */
 
 struct channel_client *channel_client_new(struct stream *s, const struct parse_limits *limits,
-					  const struct channel_client_events *events)
+					  bool half_closes, const struct channel_client_events *events)
 {
 	struct channel_client *c = mem_zero(sizeof *c);
 	c->stream = s;
+	c->half_closes = half_closes;
 	c->events = *events;
 	c->leg.ops = &leg_ops;
 	framed_reader_init(&c->reader, s, HEAD_RESPONSE, limits, NULL, c);

@@ -5,16 +5,17 @@
 #include "proxy/framed.h"
 
 struct channel_server {
-	struct stream *stream; /* owned */
+	struct stream *stream;		      /* owned; NULL: detached from the leg */
 	struct channel_server_config *config; /* borrowed */
-	struct list link;                     /* in config->conns */
+	struct list link;		      /* in config->conns */
 	struct framed_reader reader;
 	struct framed_writer writer;
 	struct leg leg;
 	bool exchange; /* a leg is out */
 	bool draining;
-	bool pinged;   /* a PING waits for its answer */
-	bool raw;      /* the response was a switch to raw */
+	bool pinged;	       /* a PING waits for its answer */
+	bool raw;	       /* the response was a switch to raw.. */
+	bool bare;	       /* ..without frames: it is the last */
 	leg_read_fn *watch_fn; /* a read behind the end of the request */
 	void *watch_arg;
 };
@@ -108,7 +109,7 @@ static void on_ping(void *owner, struct span payload)
 
 void channel_server_pong_all(struct channel_server_config *config, struct span status)
 {
-	LIST_EACH(it, &config->conns) {
+	LIST_EACH (it, &config->conns) {
 		struct channel_server *c = container_of(it, struct channel_server, link);
 		if (!c->pinged || c->exchange || c->writer.fn)
 			continue;
@@ -119,7 +120,10 @@ void channel_server_pong_all(struct channel_server_config *config, struct span s
 
 /* ---- the leg ---- */
 
-static struct channel_server *of(struct leg *leg) { return container_of(leg, struct channel_server, leg); }
+static struct channel_server *of(struct leg *leg)
+{
+	return container_of(leg, struct channel_server, leg);
+}
 
 /* Behind the end of the request the host has nothing to say, unless the response is a switch to raw. */
 static void on_watch(void *arg, struct block *b, const struct error *err)
@@ -151,6 +155,15 @@ static void channel_read(struct leg *leg, leg_read_fn *fn, void *arg)
 	framed_read(&c->reader, fn, arg);
 }
 
+/* Nobody reads from here: whoever has the other leg is to detach the stream. */
+static void go_bare(struct channel_server *c)
+{
+	c->bare = true;
+	c->watch_fn = NULL;
+	if (stream_reading(c->stream))
+		stream_read_cancel(c->stream);
+}
+
 static void go_raw(struct channel_server *c)
 {
 	c->raw = true;
@@ -167,8 +180,12 @@ static void go_raw(struct channel_server *c)
 static void channel_send(struct leg *leg, const struct part *part, leg_send_fn *fn, void *arg)
 {
 	struct channel_server *c = of(leg);
+	bool raw = part->head && part->head->framing == BODY_RAW;
+	c->writer.bare = raw && c->reader.bare_ok;
 	framed_write(&c->writer, part, 0, fn, arg);
-	if (part->head && part->head->framing == BODY_RAW)
+	if (c->writer.bare)
+		go_bare(c);
+	else if (raw)
 		go_raw(c);
 }
 
@@ -192,9 +209,27 @@ static void break_off(struct channel_server *c, const struct error *why)
 	buf_free(&text);
 }
 
+static bool channel_bare(const struct leg *leg)
+{
+	return container_of(leg, const struct channel_server, leg)->bare;
+}
+
+static struct stream *channel_detach(struct leg *leg)
+{
+	struct channel_server *c = of(leg);
+	struct stream *s = c->stream;
+	CHECK(c->bare && !c->writer.fn);
+	c->stream = NULL;
+	return s;
+}
+
 static void channel_close(struct leg *leg, const struct error *why)
 {
 	struct channel_server *c = of(leg);
+	if (c->bare) { /* an ERROR would be taken for the tunnel's bytes */
+		closed(c);
+		return;
+	}
 	bool whole = c->reader.state == FRAMED_DONE && !c->reader.failed && c->writer.done && !c->writer.fn;
 	c->watch_fn = NULL;
 	framed_read_cancel(&c->reader);
@@ -210,7 +245,8 @@ static void channel_close(struct leg *leg, const struct error *why)
 	}
 }
 
-static const struct leg_ops leg_ops = {channel_read, channel_send, channel_close};
+static const struct leg_ops leg_ops = {channel_read, channel_send, channel_close, channel_bare,
+				       channel_detach};
 
 /* ---- life ---- */
 
@@ -230,7 +266,7 @@ struct channel_server *channel_server_start(struct stream *s, struct channel_ser
 
 void channel_server_drain_all(struct channel_server_config *config)
 {
-	LIST_EACH(it, &config->conns) {
+	LIST_EACH (it, &config->conns) {
 		struct channel_server *c = container_of(it, struct channel_server, link);
 		c->draining = true;
 		if (!c->exchange)
@@ -240,8 +276,11 @@ void channel_server_drain_all(struct channel_server_config *config)
 
 void channel_server_close_all(struct channel_server_config *config)
 {
-	LIST_EACH(it, &config->conns)
+	LIST_EACH (it, &config->conns)
 		destroy(container_of(it, struct channel_server, link));
 }
 
-struct stream *channel_server_stream(struct channel_server *c) { return c->stream; }
+struct stream *channel_server_stream(struct channel_server *c)
+{
+	return c->stream;
+}

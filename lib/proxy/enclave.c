@@ -17,6 +17,7 @@
 #include "tls/entropy.h"
 
 #define AGENT        "nitroproxy-enclave"
+#define PIPES        128  /* for CONNECTs in bulk at a time; more go on without */
 #define SESSIONS_MAX 4096 /* TLS tickets, some 2 KiB each */
 
 struct enclave {
@@ -382,6 +383,7 @@ struct enclave *enclave_new(struct loop *l, const struct settings *s, struct err
 		.owner = e};
 	e->signals = signals_out_new(l, render_metrics, e);
 	list_init(&e->role.running);
+	e->role.pipes = splice_pool_new(PIPES);
 	list_init(&e->channels.conns);
 	via_init(&e->via, "enclave", front_new_id());
 	if (load(e, err))
@@ -437,6 +439,7 @@ void enclave_free(struct enclave *e)
 	session_cache_free(e->sessions);
 	tls_conf_free(e->tls);
 	policy_free(&e->policy);
+	splice_pool_free(e->role.pipes);
 	task_cancel(&e->check_drained); /* last: what goes above asks for it */
 	free(e);
 }

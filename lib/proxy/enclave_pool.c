@@ -94,7 +94,8 @@ static struct pooled *new_conn(struct enclave_pool *p, struct stream *s)
 	struct pooled *c = mem_zero(sizeof *c);
 	c->pool = p;
 	struct channel_client_events events = {.on_idle = on_idle, .on_dead = on_dead, .owner = c};
-	c->channel = channel_client_new(s, &p->config.limits, &events);
+	c->channel =
+		channel_client_new(s, &p->config.limits, p->config.enclave.kind != ADDRESS_HYBRID, &events);
 	p->stats.open++;
 	p->stats.opened++;
 	return c;

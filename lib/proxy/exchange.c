@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "http/reply.h"
+#include "net/relay.h"
 #include "proxy/backoff.h"
 
 #define TEXT_MAX    65536
@@ -42,11 +43,13 @@ struct exchange {
 	struct part first;	  /* of the request: kept until it cannot be needed again */
 	struct block *first_data; /* owned; lent while the first part is being sent */
 	bool first_sending;
-	bool more_sent;	  /* the first part is not all that was sent */
-	bool answered;	  /* a final head was passed on to the client */
-	bool begun;	  /* any head was: a 1xx too */
-	unsigned interim; /* 1xx responses so far */
-	bool raw;	  /* behind a 101 or a CONNECT's 2xx */
+	bool more_sent;	     /* the first part is not all that was sent */
+	bool answered;	     /* a final head was passed on to the client */
+	bool begun;	     /* any head was: a 1xx too */
+	unsigned interim;    /* 1xx responses so far */
+	bool raw;	     /* behind a 101 or a CONNECT's 2xx */
+	bool joining;	     /* likewise, and a relay takes over as soon as nothing is being sent any more */
+	struct relay *relay; /* owns both legs' streams; NULL: none */
 	unsigned open_failures;
 	bool repeated; /* on a fresh connection, since the pooled one was stale */
 	void *opening;
@@ -90,6 +93,8 @@ static void release(struct exchange *x)
 	timer_stop(x->loop, &x->timer);
 	if (x->opening)
 		x->role->cancel(x->role->owner, x->opening);
+	if (x->relay)
+		relay_cancel(x->relay);
 	if (x->reply)
 		block_put(x->reply->body);
 	free(x->reply);
@@ -123,6 +128,16 @@ static void finish(struct exchange *x, const struct error *why)
 	release(x);
 }
 
+static void count_relayed(struct exchange *x)
+{
+	uint64_t up, down;
+	if (!x->relay)
+		return;
+	relay_bytes(x->relay, &up, &down);
+	x->info.bytes_up += up;
+	x->info.bytes_down += down;
+}
+
 void exchange_abandon_all(struct exchange_role *role)
 {
 	struct error gone;
@@ -131,6 +146,7 @@ void exchange_abandon_all(struct exchange_role *role)
 		struct exchange *x = container_of(it, struct exchange, running);
 		x->info.failed = true;
 		x->info.err = gone;
+		count_relayed(x);
 		close_out(x, &gone);
 		role->on_done(role->owner, x);
 		release(x);
@@ -304,6 +320,37 @@ static void upload_failed(struct exchange *x, const struct error *err)
 	progress(x);
 }
 
+static void on_relayed(void *arg, const struct relay_result *result)
+{
+	struct exchange *x = arg;
+	x->relay = NULL;
+	x->info.bytes_up += result->a_to_b;
+	x->info.bytes_down += result->b_to_a;
+	if (!result->err)
+		finish(x, NULL);
+	else
+		broken(x, result->err,
+		       result->side == RELAY_A	 ? HOP_CLIENT
+		       : result->side == RELAY_B ? x->role->next
+						 : x->role->self);
+}
+
+/* What was read ahead goes back into its stream; that a direction has ended, the stream says again. */
+static void join(struct exchange *x)
+{
+	if (x->first_sending || x->up.sending || x->down.sending)
+		return;
+	struct relay_options options = {.idle_ms = x->role->ms.tunnel_idle, .pipes = x->role->pipes};
+	struct stream *client = leg_detach(x->in), *service = leg_detach(x->out);
+	if (x->up.data)
+		stream_unread(client, x->up.data);
+	x->up.data = NULL;
+	drop_first(x);
+	timer_stop(x->loop, &x->timer);
+	x->joining = false;
+	x->relay = relay_start(client, service, &options, on_relayed, x);
+}
+
 static void on_sent(void *arg, const struct error *err)
 {
 	struct pump *p = arg;
@@ -323,6 +370,10 @@ static void on_sent(void *arg, const struct error *err)
 		p->done = true;
 	if (all_done(x)) {
 		finish(x, NULL);
+		return;
+	}
+	if (x->joining) {
+		join(x);
 		return;
 	}
 	progress(x);
@@ -357,6 +408,10 @@ static void on_first_sent(void *arg, const struct error *err)
 		return;
 	}
 	p->done = x->first.end && !x->raw;
+	if (x->joining) {
+		join(x);
+		return;
+	}
 	progress(x);
 	if (p->held) {
 		p->held = false;
@@ -416,7 +471,7 @@ static void on_part(void *arg, struct part *part, const struct error *err)
 	p->part = *part;
 	p->data = part->data;
 	if (up) {
-		p->held = x->state != FORWARDING || p->sending;
+		p->held = x->state != FORWARDING || p->sending || x->joining;
 		if (p->held)
 			return;
 		progress(x);
@@ -430,6 +485,9 @@ static void on_part(void *arg, struct part *part, const struct error *err)
 		drop_first(x);
 	progress(x);
 	send_on(p);
+	/* Only behind a request that came whole: then all that is read from the client is raw. */
+	if (part->head && x->raw && x->first.end)
+		x->joining = leg_bare(x->in) && leg_bare(x->out);
 }
 
 /* ---- opening ---- */

@@ -10,6 +10,9 @@
  *	 REPLYING <-- error --+  +-----------------+  |
  *	   `------------------------------------------+--> DONE
  *
+ * Behind a switch to raw, two legs that are nothing but streams are joined by a relay (net/relay.h), and
+ * FORWARDING is over when that is.
+ *
  * The role (host, enclave) rewrites the heads, opens the leg towards the answer and is
  * told the end; everything between is here: both directions streamed with one block
  * each, the timeouts of each stage, what may be repeated and what not, the error answers.
@@ -21,6 +24,7 @@
 #include "base/loop.h"
 #include "http/leg.h"
 #include "http/target.h"
+#include "net/splice.h"
 #include "proxy/trace.h"
 
 struct exchange;
@@ -30,13 +34,13 @@ typedef void exchange_open_fn(void *arg, struct leg *leg, bool reused, const str
 
 struct exchange_role {
 	const char *agent; /* "nitroproxy-host": in Proxy-Status and Via */
-	enum hop self;     /* whose errors have no other hop */
-	enum hop next;     /* the hop that the opened leg leads to */
+	enum hop self;	   /* whose errors have no other hop */
+	enum hop next;	   /* the hop that the opened leg leads to */
 	struct {
 		uint64_t body_stall, response_header, response_stall, tunnel_idle;
 	} ms;
-	const char *challenge; /* Proxy-Authenticate of an ERR_AUTH; NULL: none */
-	unsigned max_retries;    /* of opening a leg that could not be reached */
+	const char *challenge;	 /* Proxy-Authenticate of an ERR_AUTH; NULL: none */
+	unsigned max_retries;	 /* of opening a leg that could not be reached */
 	uint64_t retry_delay_ms; /* doubled each time, with jitter */
 
 	/* Opens a leg; fresh: not one from a pool. One callback, or none after cancel. */
@@ -47,21 +51,22 @@ struct exchange_role {
 	/* It is over: log and count. x is freed behind the call. */
 	void (*on_done)(void *owner, struct exchange *x);
 	void *owner;
-	struct list running; /* all exchanges of the role; the role does list_init */
+	struct splice_pool *pipes; /* borrowed, for raw bytes in bulk; NULL: none */
+	struct list running;	   /* all exchanges of the role; the role does list_init */
 };
 
 /* What there is to know of an exchange, while it runs and at its end. */
 struct exchange_info {
 	uint64_t id;
-	struct head *request;  /* as rewritten by the role; NULL once the leg has gone */
+	struct head *request; /* as rewritten by the role; NULL once the leg has gone */
 	struct target target;
-	char method[16];       /* for the log: cut, cleaned */
-	int status;            /* that the client got; 0: none */
-	bool failed;           /* err says why */
+	char method[16]; /* for the log: cut, cleaned */
+	int status;	 /* that the client got; 0: none */
+	bool failed;	 /* err says why */
 	struct error err;
 	unsigned attempts;
 	unsigned retry_after; /* seconds, for a refusal; 0: the usual */
-	void *tag;            /* the role's own */
+	void *tag;	      /* the role's own */
 	struct trace *trace;  /* owned; NULL: nobody asked, or the role does not tell */
 	bool reused;
 	uint64_t bytes_up, bytes_down;
@@ -78,9 +83,9 @@ struct buf *exchange_text(struct exchange *x);
 /* One of the three, once: */
 void exchange_forward(struct exchange *x);
 void exchange_refuse(struct exchange *x, const struct error *why);
-/* A local answer: head is copied, what it points at lives on (static, or in exchange_text); body is copied. */
+/* A local answer: head is copied, what it points at lives on (static, or in exchange_text); body is copied.
+ */
 void exchange_reply(struct exchange *x, struct head *head, struct span body);
-
 
 /* For the end of the process: all at once, with on_done. The clients' legs are not touched any more. */
 void exchange_abandon_all(struct exchange_role *role);

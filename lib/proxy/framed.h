@@ -17,7 +17,8 @@ enum framed_state {
 	FRAMED_HEAD, /* a REQUEST or RESPONSE is next */
 	FRAMED_BODY, /* DATA or END */
 	FRAMED_RAW,  /* likewise, behind a switch to raw */
-	FRAMED_DONE  /* END has come */
+	FRAMED_DONE, /* END has come */
+	FRAMED_BARE  /* behind a RESPONSE_RAW: what follows is for nobody here */
 };
 
 struct framed_head;
@@ -29,6 +30,7 @@ struct framed_reader {
 	enum parse_asked asked;
 	enum framed_state state;
 	bool failed;
+	bool bare_ok; /* the request was, or of a response: was sent as, a REQUEST_RAW */
 	/* the frame that is being read */
 	uint8_t header[FRAME_HEADER];
 	size_t header_got;
@@ -66,6 +68,7 @@ void framed_read_raw(struct framed_reader *r);
 struct framed_writer {
 	struct stream *stream; /* borrowed */
 	bool begun, done;
+	bool bare;	    /* the head goes as a REQUEST_RAW or RESPONSE_RAW; until framed_write_next */
 	struct block *head; /* the head frame while it is being written */
 	uint8_t data[FRAME_HEADER];
 	struct buf last; /* an END, ERROR, PING or PONG frame */

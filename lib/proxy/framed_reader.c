@@ -37,6 +37,7 @@ void framed_read_next(struct framed_reader *r, enum parse_asked asked)
 	r->trailers = NULL;
 	r->state = FRAMED_HEAD;
 	r->asked = asked;
+	r->bare_ok = false;
 	r->body_bytes = 0;
 }
 
@@ -109,6 +110,22 @@ static bool take_head(struct framed_reader *r, struct error *err)
 	return true;
 }
 
+/* A head of the kind behind which, or behind whose answer, there may be no frames. */
+static bool take_raw_head(struct framed_reader *r, struct error *err)
+{
+	bool request = r->kind == HEAD_REQUEST;
+	if (!request && !r->bare_ok)
+		return bad_order(r, err);
+	if (!take_head(r, err))
+		return false;
+	if (request ? !head_method_is(r->part.head, "CONNECT") : r->state != FRAMED_RAW)
+		return error_set(err, ERR_PROTOCOL, "a frame of type %u with another head", r->type);
+	r->bare_ok = true;
+	if (!request)
+		r->state = FRAMED_BARE;
+	return true;
+}
+
 static bool take_end(struct framed_reader *r, struct error *err)
 {
 	if (r->payload.n) {
@@ -135,6 +152,11 @@ static bool take_frame(struct framed_reader *r, struct error *err)
 		if (r->state != FRAMED_HEAD || (r->type == FRAME_REQUEST) != (r->kind == HEAD_REQUEST))
 			return bad_order(r, err);
 		return take_head(r, err);
+	case FRAME_REQUEST_RAW:
+	case FRAME_RESPONSE_RAW:
+		if (r->state != FRAMED_HEAD || (r->type == FRAME_REQUEST_RAW) != (r->kind == HEAD_REQUEST))
+			return bad_order(r, err);
+		return take_raw_head(r, err);
 	case FRAME_END:
 		if (r->state != FRAMED_BODY && r->state != FRAMED_RAW)
 			return bad_order(r, err);
@@ -230,7 +252,7 @@ static bool walk(struct framed_reader *r, struct block *b, size_t *run, size_t *
 			return false;
 		in_frame = false;
 		if (r->part.end || r->pinged || (r->part.head && r->state == FRAMED_HEAD) ||
-		    r->state == FRAMED_RAW)
+		    r->state == FRAMED_RAW || r->state == FRAMED_BARE)
 			return true;
 	}
 	return true;
@@ -318,7 +340,7 @@ static void on_stream(void *arg, struct block *b, const struct error *err)
 
 void framed_read(struct framed_reader *r, leg_read_fn *fn, void *arg)
 {
-	CHECK(!r->fn && !r->failed && r->state != FRAMED_DONE);
+	CHECK(!r->fn && !r->failed && r->state != FRAMED_DONE && r->state != FRAMED_BARE);
 	r->fn = fn;
 	r->arg = arg;
 	r->part = (struct part){0};

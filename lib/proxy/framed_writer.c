@@ -42,7 +42,10 @@ static void finish(struct framed_writer *w, const struct error *err)
 	fn(w->arg, err);
 }
 
-static void on_written(void *arg, const struct error *err) { finish(arg, err); }
+static void on_written(void *arg, const struct error *err)
+{
+	finish(arg, err);
+}
 
 static void on_refuse(struct task *t)
 {
@@ -51,8 +54,8 @@ static void on_refuse(struct task *t)
 	finish(w, &err);
 }
 
-static void write_spans(struct framed_writer *w, bool ok, const struct span *v, size_t count,
-			leg_send_fn *fn, void *arg)
+static void write_spans(struct framed_writer *w, bool ok, const struct span *v, size_t count, leg_send_fn *fn,
+			void *arg)
 {
 	CHECK(!w->fn);
 	w->fn = fn;
@@ -82,7 +85,10 @@ static bool add_head(struct framed_writer *w, struct head *h, uint64_t id)
 	size_t payload = b->len;
 	b->data -= FRAME_HEADER;
 	b->len += FRAME_HEADER;
-	frame_header(b->data, request ? FRAME_REQUEST : FRAME_RESPONSE, payload);
+	enum frame_type type = w->bare	 ? request ? FRAME_REQUEST_RAW : FRAME_RESPONSE_RAW
+			       : request ? FRAME_REQUEST
+					 : FRAME_RESPONSE;
+	frame_header(b->data, type, payload);
 	return true;
 }
 

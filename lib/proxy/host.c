@@ -14,6 +14,7 @@
 
 #define METRICS_MAX (2 * BLOCK_SIZE)
 #define AGENT "nitroproxy-host"
+#define PIPES 128 /* for CONNECTs in bulk at a time; more go on without */
 
 /* The enclave gives up first, for it can say which hop was slow. */
 #define PATIENCE_MS 5000
@@ -278,6 +279,7 @@ struct host *host_new(struct loop *l, const struct settings *s, struct error *er
 					 .on_done = on_done,
 					 .owner = h};
 	list_init(&h->role.running);
+	h->role.pipes = splice_pool_new(PIPES);
 	local_init(&h->waiting);
 	via_init(&h->via, "host", front_new_id());
 	h->pool = enclave_pool_new(l, &pool);
@@ -337,6 +339,7 @@ void host_free(struct host *h)
 	ingress_host_free(h->ingress);
 	enclave_pool_free(h->pool);
 	signals_in_free(h->signals);
+	splice_pool_free(h->role.pipes);
 	task_cancel(&h->check_drained); /* last: what goes above asks for it */
 	free(h);
 }

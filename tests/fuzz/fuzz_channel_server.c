@@ -18,8 +18,11 @@ static void check_frames(struct span heard)
 	size_t length;
 	while (heard.n >= FRAME_HEADER) {
 		CHECK(frame_header_parse((const uint8_t *)heard.p, &type, &length, NULL));
+		if (type == FRAME_RESPONSE_RAW)
+			return; /* what follows is a service's */
 		CHECK(type == FRAME_PONG || type == FRAME_ERROR || type == FRAME_RESPONSE || in_message);
-		CHECK(type != FRAME_REQUEST && type != FRAME_PING && (type != FRAME_PONG || !in_message));
+		CHECK(type != FRAME_REQUEST && type != FRAME_REQUEST_RAW && type != FRAME_PING &&
+		      (type != FRAME_PONG || !in_message));
 		in_message = type == FRAME_RESPONSE || type == FRAME_DATA;
 		if (heard.n < FRAME_HEADER + length)
 			return;

@@ -86,7 +86,7 @@ static struct channel_client *new_channel(struct bench_side *side)
 	else
 		channel_server_start(far, &b->channels);
 	side->open++;
-	return channel_client_new(near, &limits, &events);
+	return channel_client_new(near, &limits, !b->hybrid, &events);
 }
 
 /* ---- the role ---- */

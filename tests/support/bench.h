@@ -33,6 +33,7 @@ struct bench {
 	struct loop *loop;
 	size_t capacity, piece;
 	bool framed;
+	bool hybrid;	    /* framed: the channel cannot half-close */
 	bool false_enclave; /* framed: the test speaks for the enclave, too, on a service's wire */
 	struct server_conn_config conns;
 	struct channel_server_config channels;

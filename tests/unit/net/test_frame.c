@@ -45,6 +45,8 @@ static void test_bounds(void **state)
 		{FRAME_WATCH, 0, 0},
 		{FRAME_LOG, 1, 16384},
 		{FRAME_METRICS, 1, 65536},
+		{FRAME_REQUEST_RAW, 9, 49160},
+		{FRAME_RESPONSE_RAW, 1, 49152},
 	};
 	for (size_t i = 0; i < countof(rows); i++) {
 		assert_true(ok(rows[i].type, rows[i].min));
@@ -55,7 +57,7 @@ static void test_bounds(void **state)
 			assert_false(ok(rows[i].type, rows[i].min - 1));
 	}
 	for (unsigned type = 0; type < 256; type++)
-		if (type < FRAME_REQUEST || type > FRAME_METRICS)
+		if (type < FRAME_REQUEST || type > FRAME_RESPONSE_RAW)
 			assert_false(ok(type, 1));
 }
 

@@ -14,14 +14,15 @@
 #include "support/mem_stream.h"
 #include "support/until.h"
 
-#define GET  "GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
-#define POST "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n"
-#define PUT  "PUT /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+#define GET	"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
+#define POST	"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n"
+#define CONNECT "CONNECT x:443 HTTP/1.1\r\nHost: x:443\r\n\r\n"
+#define PUT	"PUT /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 static void add_frame(struct buf *out, enum frame_type type, const char *text)
 {
 	uint8_t header[FRAME_HEADER];
-	size_t id = type == FRAME_REQUEST ? FRAME_ID : 0;
+	size_t id = type == FRAME_REQUEST || type == FRAME_REQUEST_RAW ? FRAME_ID : 0;
 	frame_header(header, type, id + strlen(text));
 	buf_add(out, header, sizeof header);
 	buf_add(out, "\0\0\0\0\0\0\0\x09", id);
@@ -88,6 +89,10 @@ static const struct {
 	{"two lengths",
 	 {{FRAME_REQUEST, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n"
 			  "Content-Length: 2\r\n\r\n"}}},
+	{"raw response", {{FRAME_RESPONSE_RAW, "HTTP/1.1 200 OK\r\n\r\n"}}},
+	{"raw and no CONNECT", {{FRAME_REQUEST_RAW, GET}, {FRAME_END, ""}}},
+	{"raw in a body", {{FRAME_REQUEST, POST}, {FRAME_REQUEST_RAW, CONNECT}}},
+	{"raw, data and no answer yet", {{FRAME_REQUEST_RAW, CONNECT}, {FRAME_DATA, "x"}, {FRAME_END, ""}}},
 	{"error", {{FRAME_REQUEST, POST}, {FRAME_ERROR, "reset\nclient\nwhy"}}},
 };
 
@@ -115,7 +120,7 @@ static void test_bad_headers(void **state)
 	(void)state;
 	static const uint8_t headers[][FRAME_HEADER] = {
 		{0, 0, 0, 0, 0},		 /* no type */
-		{0, 0, 0, 0, FRAME_METRICS + 1}, /* nor that */
+		{0, 0, 0, 0, FRAME_RESPONSE_RAW + 1}, /* nor that */
 		{0, 0, 0, 8, FRAME_REQUEST},	 /* an id and no head */
 		{0, 0, 0xc0, 9, FRAME_REQUEST},	 /* one byte over the cap */
 		{0xff, 0xff, 0xff, 0xff, FRAME_REQUEST},
@@ -265,6 +270,74 @@ static const struct {
 	 {{FRAME_RESPONSE, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"}, {FRAME_END, ""}}},
 };
 
+/* To a CONNECT. hybrid: the host did not offer what the enclave takes. */
+static const struct {
+	const char *what;
+	bool hybrid;
+	struct said frame;
+} wrong_tunnels[] = {
+	{"raw unasked", true, {FRAME_RESPONSE_RAW, "HTTP/1.1 200 OK\r\n\r\n"}},
+	{"raw refusal", false, {FRAME_RESPONSE_RAW, "HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n"}},
+	{"raw 1xx", false, {FRAME_RESPONSE_RAW, "HTTP/1.1 103 Hi\r\n\r\n"}},
+	{"a request", false, {FRAME_REQUEST_RAW, CONNECT}},
+};
+
+static void test_wrong_tunnels(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < countof(wrong_tunnels); i++) {
+		struct bench b;
+		struct wire c;
+		bench_start(&b, 7, true);
+		b.false_enclave = true;
+		b.hybrid = wrong_tunnels[i].hybrid;
+		bench_client(&b, &c);
+		wire_say(&c, CONNECT "early");
+		UNTIL(b.loop, b.services == 1 && wire_heard(&b.service[0], "\r\n\r\n"));
+		assert_int_equal(frame_at(&b.service[0], 0), b.hybrid ? FRAME_REQUEST : FRAME_REQUEST_RAW);
+		say(&b.service[0], wrong_tunnels[i].frame.type, wrong_tunnels[i].frame.text);
+		UNTIL(b.loop, b.host.done == 1 && wire_heard(&c, "}\n"));
+		if (!wire_heard(&c, "HTTP/1.1 502 ") || b.host.open)
+			fail_msg("%s: %s", wrong_tunnels[i].what, buf_text(&c.heard));
+		assert_false(wire_heard(&b.service[0], "early"));
+		wire_free(&c);
+		bench_end(&b);
+	}
+}
+
+/* Behind the heads there is nothing on the wire but the tunnel's own bytes, and its ends are half-closes. */
+static void test_bare(void **state)
+{
+	(void)state;
+	static const size_t capacities[] = {1, 7, 4096};
+	for (size_t i = 0; i < countof(capacities); i++) {
+		struct bench b;
+		struct wire host;
+		host_start(&b, &host, capacities[i]);
+		say(&host, FRAME_REQUEST_RAW, CONNECT);
+		say(&host, FRAME_END, "");
+		wire_say(&host, "ahead"); /* of the answer: nobody's fault but the host's, and its bytes all
+					     the same */
+		UNTIL(b.loop, b.services == 1 && wire_heard(&b.service[0], "ahead"));
+		UNTIL(b.loop, frame_at(&host, 0) == FRAME_RESPONSE_RAW);
+		size_t head = host.heard.n;
+		wire_say(&b.service[0], "down");
+		UNTIL(b.loop, host.heard.n == head + 4);
+		assert_memory_equal(host.heard.p + head, "down", 4);
+		wire_end(&b.service[0]);
+		UNTIL(b.loop, host.heard_end);
+		assert_int_equal(b.channels.count, 1);
+		wire_say(&host, "up");
+		UNTIL(b.loop, wire_heard(&b.service[0], "aheadup"));
+		wire_end(&host);
+		UNTIL(b.loop, b.enclave.done == 1);
+		assert_false(b.enclave.last.failed);
+		assert_int_equal(b.channels.count, 0);
+		wire_free(&host);
+		bench_end(&b);
+	}
+}
+
 static void test_wrong_answers(void **state)
 {
 	(void)state;
@@ -298,7 +371,8 @@ int main(void)
 		cmocka_unit_test(test_wrong_order),   cmocka_unit_test(test_bad_headers),
 		cmocka_unit_test(test_coalesced),     cmocka_unit_test(test_pings),
 		cmocka_unit_test(test_break_off),     cmocka_unit_test(test_drain),
-		cmocka_unit_test(test_wrong_answers),
+		cmocka_unit_test(test_wrong_answers), cmocka_unit_test(test_wrong_tunnels),
+		cmocka_unit_test(test_bare),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,13 +15,17 @@
 #include "support/mem_stream.h"
 #include "support/until.h"
 
-/* The body of a test, run at each capacity, with and without frames. */
+/*
+ * The body of a test, run at each capacity: without frames, with frames, and with frames over what cannot
+ * half-close.
+ */
 static void everywhere(void (*test)(struct bench *b))
 {
 	static const size_t capacities[] = {1, 7, 4096};
-	for (size_t i = 0; i < 2 * countof(capacities); i++) {
+	for (size_t i = 0; i < 3 * countof(capacities); i++) {
 		struct bench b;
-		bench_start(&b, capacities[i / 2], i % 2);
+		bench_start(&b, capacities[i / 3], i % 3);
+		b.hybrid = i % 3 == 2;
 		test(&b);
 		bench_end(&b);
 	}
@@ -227,6 +231,75 @@ EVERYWHERE(connect)
 	assert_false(leaf(b)->last.failed);
 	assert_int_equal(leaf(b)->last.bytes_up, 5);
 	assert_int_equal(leaf(b)->last.bytes_down, 10);
+	if (b->framed) { /* a channel that went raw has gone with it */
+		UNTIL(b->loop, b->host.done == 1);
+		assert_int_equal(b->host.open, b->hybrid ? 1 : 0);
+		assert_int_equal(b->host.last.bytes_up, 5);
+		assert_int_equal(b->host.last.bytes_down, 10);
+		UNTIL(b->loop, b->channels.count == b->host.open);
+	}
+	wire_free(&c);
+}
+
+/* The service ends its direction first; the client's goes on. */
+EVERYWHERE(connect_service_ends)
+{
+	struct wire c;
+	bench_client(b, &c);
+	wire_say(&c, "CONNECT x:443 HTTP/1.1\r\nHost: x:443\r\n\r\n");
+	UNTIL(b->loop, b->services == 1 && wire_heard(&c, "\r\n\r\n"));
+	struct wire *s = &b->service[0];
+	wire_say(s, "bye");
+	wire_end(s);
+	UNTIL(b->loop, wire_heard(&c, "\r\n\r\nbye") && c.heard_end);
+	assert_int_equal(leaf(b)->done, 0);
+	wire_say(&c, "not yet");
+	UNTIL(b->loop, wire_heard(s, "not yet"));
+	wire_end(&c);
+	UNTIL(b->loop, s->heard_end && leaf(b)->done == 1);
+	assert_false(leaf(b)->last.failed);
+	wire_free(&c);
+}
+
+/* The client has said all, and ended, before there is an answer. */
+EVERYWHERE(connect_client_ended)
+{
+	struct wire c;
+	b->slow_opens = true;
+	bench_client(b, &c);
+	wire_say(&c, "CONNECT x:443 HTTP/1.1\r\nHost: x:443\r\n\r\nall of it");
+	wire_end(&c);
+	UNTIL(b->loop, b->waiting);
+	settle(b);
+	bench_open(b);
+	struct wire *s = service(b, 0, "all of it");
+	UNTIL(b->loop, s->heard_end);
+	wire_say(s, "and all of this");
+	wire_end(s);
+	UNTIL(b->loop, wire_heard(&c, "and all of this") && c.heard_end && leaf(b)->done == 1);
+	assert_false(leaf(b)->last.failed);
+	assert_int_equal(leaf(b)->last.bytes_up, 9);
+	wire_free(&c);
+}
+
+/* A reset in the middle ends both sides, and is the service's. */
+EVERYWHERE(connect_reset)
+{
+	struct wire c;
+	bench_client(b, &c);
+	wire_say(&c, "CONNECT x:443 HTTP/1.1\r\nHost: x:443\r\n\r\n");
+	UNTIL(b->loop, b->services == 1 && wire_heard(&c, "\r\n\r\n"));
+	wire_say(&b->service[0], "half");
+	UNTIL(b->loop, wire_heard(&c, "half"));
+	mem_fail(b->service[0].s, mem_sent(b->service[0].s));
+	UNTIL(b->loop, c.heard_end && leaf(b)->done == 1);
+	assert_true(leaf(b)->last.failed);
+	assert_int_equal(leaf(b)->last.err.kind, ERR_RESET);
+	assert_int_equal(leaf(b)->last.err.hop, HOP_SERVICE);
+	assert_int_equal(leaf(b)->last.bytes_down, 4);
+	wire_end(&c);
+	if (b->framed)
+		UNTIL(b->loop, b->host.done == 1);
 	wire_free(&c);
 }
 
@@ -740,20 +813,26 @@ static void test_cut_everywhere(void **state)
 /* The process ends while things run. */
 EVERYWHERE(abandoned)
 {
-	struct wire c, d, e;
+	struct wire c, d, e, f;
 	bench_client(b, &c);
 	bench_client(b, &d);
 	bench_client(b, &e);
+	bench_client(b, &f);
+	wire_say(&f, "CONNECT x:443 HTTP/1.1\r\nHost: x:443\r\n\r\n");
+	UNTIL(b->loop, b->services == 1 && wire_heard(&f, "\r\n\r\n"));
+	wire_say(&b->service[0], "raw");
+	UNTIL(b->loop, wire_heard(&f, "raw"));
 	wire_say(&c, GET);
-	wire_say(service(b, 0, "\r\n\r\n"), "HTTP/1.1 200 OK\r\n\r\nab");
+	wire_say(service(b, 1, "\r\n\r\n"), "HTTP/1.1 200 OK\r\n\r\nab");
 	wire_say(&d, POST "ab");
-	service(b, 1, "ab");
+	service(b, 2, "ab");
 	b->slow_opens = true;
 	wire_say(&e, GET);
 	UNTIL(b->loop, b->waiting);
 	wire_free(&c);
 	wire_free(&d);
 	wire_free(&e);
+	wire_free(&f);
 }
 
 int main(void)
@@ -767,6 +846,9 @@ int main(void)
 		cmocka_unit_test(test_interim),
 		cmocka_unit_test(test_big),
 		cmocka_unit_test(test_connect),
+		cmocka_unit_test(test_connect_service_ends),
+		cmocka_unit_test(test_connect_client_ended),
+		cmocka_unit_test(test_connect_reset),
 		cmocka_unit_test(test_upgrade_then_request),
 		cmocka_unit_test(test_unasked_101),
 		cmocka_unit_test(test_raw_cut),
