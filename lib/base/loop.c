@@ -37,14 +37,22 @@ static void on_no_wait(uv_idle_t *h)
 	(void)h;
 }
 
-static void on_before_poll(uv_prepare_t *h)
+/*
+ * libuv decides whether it may sleep before it calls anybody: with tasks left over from its last turn it asks
+ * the kernel once without waiting, and then once more. So those of a batch of edges are run right behind it.
+ */
+static void finish_tasks(struct loop *l)
 {
-	struct loop *l = container_of(h, struct loop, before_poll);
 	run_tasks(l);
 	if (list_empty(&l->tasks))
 		uv_idle_stop(&l->no_wait);
 	else
 		uv_idle_start(&l->no_wait, on_no_wait);
+}
+
+static void on_before_poll(uv_prepare_t *h)
+{
+	finish_tasks(container_of(h, struct loop, before_poll));
 }
 
 /* ---- watches ---- */
@@ -74,12 +82,16 @@ static void on_edges(uv_poll_t *h, int status, int uv_events)
 			w->fn(w, watch_events(l->events[l->event].events));
 	}
 	l->event_count = 0;
+	finish_tasks(l);
 }
 
-bool loop_watch(struct loop *l, struct watch *w, int fd, void (*fn)(struct watch *w, unsigned events),
-		struct error *err)
+#define READ_EDGES (EPOLLIN | EPOLLRDHUP | EPOLLET)
+#define ALL_EDGES  (READ_EDGES | EPOLLOUT)
+
+static bool enter(struct loop *l, struct watch *w, int fd, uint32_t edges,
+		  void (*fn)(struct watch *w, unsigned events), struct error *err)
 {
-	struct epoll_event ev = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = w};
+	struct epoll_event ev = {.events = edges, .data.ptr = w};
 	w->fd = fd;
 	w->fn = fn;
 	if (epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, fd, &ev) != 0)
@@ -87,6 +99,24 @@ bool loop_watch(struct loop *l, struct watch *w, int fd, void (*fn)(struct watch
 	if (l->watches++ == 0)
 		uv_ref((uv_handle_t *)&l->edges);
 	return true;
+}
+
+bool loop_watch(struct loop *l, struct watch *w, int fd, void (*fn)(struct watch *w, unsigned events),
+		struct error *err)
+{
+	return enter(l, w, fd, READ_EDGES, fn, err);
+}
+
+bool loop_watch_both(struct loop *l, struct watch *w, int fd, void (*fn)(struct watch *w, unsigned events),
+		     struct error *err)
+{
+	return enter(l, w, fd, ALL_EDGES, fn, err);
+}
+
+void loop_watch_writes(struct loop *l, struct watch *w)
+{
+	struct epoll_event ev = {.events = ALL_EDGES, .data.ptr = w};
+	CHECK(epoll_ctl(l->epoll_fd, EPOLL_CTL_MOD, w->fd, &ev) == 0);
 }
 
 void loop_unwatch(struct loop *l, struct watch *w)

@@ -5,7 +5,7 @@
  * libuv runs it (timers, signals, threads); sockets are watched by one edge-triggered
  * epoll set beneath it. libuv's own way to watch a socket is level-triggered and pays
  * an epoll_ctl or two each time interest in it changes; here a descriptor is entered
- * once and never touched again, and the steady path is read and write alone.
+ * once, and once more if it ever cannot be written, and the steady path is read and write alone.
  */
 #ifndef BASE_LOOP_H
 #define BASE_LOOP_H
@@ -58,10 +58,17 @@ struct watch {
 	void (*fn)(struct watch *w, unsigned events);
 };
 
-/* fn is called on each edge, from the loop. A write edge is reported as soon as the descriptor is writable.
- */
+/* fn is called on each edge, from the loop; of writability only when that is gone for good (WATCH_HUP). */
 bool loop_watch(struct loop *l, struct watch *w, int fd, void (*fn)(struct watch *w, unsigned events),
 		struct error *err);
+/*
+ * From now on of writability too, at once if there is any. Only for who has to wait for it: a unix socket has
+ * such an edge each time that its peer reads, and would wake us for nothing with every exchange.
+ */
+void loop_watch_writes(struct loop *l, struct watch *w);
+/* The same from the start: for a descriptor that is connecting. */
+bool loop_watch_both(struct loop *l, struct watch *w, int fd, void (*fn)(struct watch *w, unsigned events),
+		     struct error *err);
 /* Before the descriptor is closed. No call comes after it. */
 void loop_unwatch(struct loop *l, struct watch *w);
 

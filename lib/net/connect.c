@@ -9,7 +9,8 @@
 struct connect {
 	struct loop *loop;
 	struct sockaddr_any to;
-	struct watch watch; /* fd -1: none */
+	struct watch watch; /* fd: the socket; -1: none */
+	bool watched;	    /* not when it was connected at once, as unix sockets are */
 	struct task done;
 	int result; /* errno, 0 when connected */
 	connect_fn *fn;
@@ -18,12 +19,21 @@ struct connect {
 
 static void attempt(struct connect *c);
 
+static int take_socket(struct connect *c)
+{
+	int fd = c->watch.fd;
+	if (c->watched)
+		loop_unwatch(c->loop, &c->watch);
+	c->watched = false;
+	c->watch.fd = -1;
+	return fd;
+}
+
 static void drop_socket(struct connect *c)
 {
 	if (c->watch.fd < 0)
 		return;
-	int fd = c->watch.fd;
-	loop_unwatch(c->loop, &c->watch);
+	int fd = take_socket(c);
 	close(fd);
 }
 
@@ -35,8 +45,7 @@ static void on_done(struct task *t)
 	struct error err;
 	int fd = -1;
 	if (c->result == 0) {
-		fd = c->watch.fd;
-		loop_unwatch(c->loop, &c->watch);
+		fd = take_socket(c);
 		socket_tune(fd, c->to.sa.sa_family);
 	} else {
 		error_errno(&err, c->result, "connect");
@@ -90,16 +99,16 @@ static void attempt(struct connect *c)
 	int code = connect(fd, &c->to.sa, c->to.len) == 0 ? 0 : errno;
 	if (code == EINTR)
 		code = EINPROGRESS; /* it goes on in the background all the same */
-	if (code != 0 && code != EINPROGRESS) {
-		close(fd);
-		finish(c, code);
-	} else if (!loop_watch(c->loop, &c->watch, fd, on_edge, NULL)) {
-		close(fd);
-		c->watch.fd = -1;
-		finish(c, ENOBUFS);
-	} else if (code == 0) {
-		finish(c, 0);
+	c->watch.fd = fd;
+	if (code == EINPROGRESS) {
+		c->watched = loop_watch_both(c->loop, &c->watch, fd, on_edge, NULL);
+		if (c->watched)
+			return;
+		code = ENOBUFS;
 	}
+	if (code != 0)
+		drop_socket(c);
+	finish(c, code);
 }
 
 struct connect *connect_start(struct loop *l, const struct sockaddr_any *to, connect_fn *fn, void *arg)

@@ -1,8 +1,8 @@
 /*
  * Reads and writes are tried at once; only when the kernel says EAGAIN is there something
  * to wait for, and then the edge-triggered watch reports it. The descriptor is entered into
- * the loop's epoll set when the stream is made and not touched again: a request costs a read
- * and a write and no epoll_ctl.
+ * the loop's epoll set when the stream is made, and touched again only when a write has to wait for
+ * the first time: a request costs a read and a write and no epoll_ctl.
  */
 #include "net/fd_stream.h"
 
@@ -34,6 +34,7 @@ struct fd_stream {
 	bool drained; /* nothing to read until the next edge */
 	bool hup;     /* the peer has ended: read to the end without waiting for edges */
 	bool blocked; /* nothing can be written until the next edge */
+	bool writes_watched;
 	struct {
 		void (*fn)(void *arg);
 		void *arg;
@@ -115,6 +116,13 @@ static ssize_t send_spans(struct fd_stream *f, size_t *asked)
 	return sendmsg(f->watch.fd, &msg, MSG_NOSIGNAL);
 }
 
+static void watch_writes(struct fd_stream *f)
+{
+	if (!f->writes_watched)
+		loop_watch_writes(f->base.loop, &f->watch);
+	f->writes_watched = true;
+}
+
 static void try_write(struct fd_stream *f)
 {
 	struct stream *s = &f->base;
@@ -126,6 +134,7 @@ static void try_write(struct fd_stream *f)
 			continue;
 		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
 			f->blocked = true;
+			watch_writes(f);
 			return;
 		}
 		if (n < 0) {
@@ -261,6 +270,8 @@ bool fd_stream_tap(struct stream *s, enum fd_side side, void (*fn)(void *arg), v
 	struct fd_stream *f = of(s);
 	f->tap[side].fn = fn;
 	f->tap[side].arg = arg;
+	if (side == FD_OUT)
+		watch_writes(f);
 	return true;
 }
 

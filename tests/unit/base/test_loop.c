@@ -114,6 +114,9 @@ static void test_edges(void **state)
 	char byte;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd), 0);
 	assert_true(loop_watch(l, &e.watch, fd[0], on_see, &err));
+	loop_step(l, 2); /* that it can be written is not asked for */
+	assert_int_equal(e.times, 0);
+	loop_watch_writes(l, &e.watch);
 	UNTIL(l, e.seen & WATCH_OUT);
 	assert_false(e.seen & (WATCH_IN | WATCH_HUP));
 	assert_int_equal(write(fd[1], "a", 1), 1);
@@ -143,8 +146,8 @@ static void test_unwatch_in_batch(void **state)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd), 0);
 	a.blinds = &b;
 	b.blinds = &a;
-	assert_true(loop_watch(l, &a.watch, fd[0], on_see, &err));
-	assert_true(loop_watch(l, &b.watch, fd[1], on_see, &err));
+	assert_true(loop_watch_both(l, &a.watch, fd[0], on_see, &err));
+	assert_true(loop_watch_both(l, &b.watch, fd[1], on_see, &err));
 	UNTIL(l, a.times + b.times);
 	loop_step(l, 2);
 	assert_true(!a.times || !b.times);
