@@ -1,5 +1,6 @@
 """Connections that become raw: CONNECT, and 101 for WebSocket; every byte of both sides, and both ends."""
 import asyncio
+import signal
 import socket
 import ssl
 import threading
@@ -153,6 +154,126 @@ def test_connect_to_a_closed_port(front):
         port = taken.getsockname()[1]
     answer = front.raw(f"CONNECT localhost:{port} HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n".encode())
     assert (answer.status, answer.error) == (502, "connection_refused")
+
+
+# ---- what carries the bytes between host and enclave ----
+
+class HybridVsock:
+    """A guest's unix socket, as Firecracker has one: no half-close, an end either way closes both."""
+
+    def __init__(self, path, enclave):
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(path))
+        self.listener.listen()
+        self.enclave = enclave
+        self.accepted = 0
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            try:
+                near, _ = self.listener.accept()
+            except OSError:
+                return
+            self.accepted += 1
+            assert read_exactly(near, 13) == b"CONNECT 5000\n"
+            far = socket.socket(socket.AF_UNIX)
+            far.connect(self.enclave)
+            near.sendall(b"OK 1024\n")
+            for pair in ((near, far), (far, near)):
+                threading.Thread(target=self._pump, args=pair, daemon=True).start()
+
+    @staticmethod
+    def _pump(source, sink):
+        try:
+            while piece := source.recv(65536):
+                sink.sendall(piece)
+        except OSError:
+            pass
+        for end in (source, sink):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+
+def answer_behind_the_end(s):
+    got = b""
+    while more := s.recv(65536):
+        got += more
+    s.sendall(b"%d" % len(got))
+
+
+def test_over_hybrid_vsock(start_chain, tmp_path):
+    """What cannot half-close still carries each direction's end, and the connection carries one CONNECT after another."""
+    guest = HybridVsock(tmp_path / "v", None)
+    chain = start_chain(host={"enclave": f"hybrid:{tmp_path}/v:5000", "host_proxy_enclave_log": "false"})
+    guest.enclave = chain.sockets["enclave"].removeprefix("unix:")
+    for size in (5, 300_000, 7):
+        peer = Peer(answer_behind_the_end)
+        with connect(chain.front, peer.authority, early=b"12345") as client:
+            client.response("CONNECT")
+            client.send(pattern(size))
+            client.socket.shutdown(socket.SHUT_WR)
+            assert client.read_to_end() == b"%d" % (size + 5)
+    guest.listener.close()
+    assert guest.accepted == 1
+
+
+def test_many_one_after_another(start_chain):
+    """A connection that a CONNECT has taken for itself is given up with it: their number has no effect."""
+    chain = start_chain(host={"limits_enclave_connections": 2}, enclave={"limits_connections": 3})
+    for i in range(20):
+        peer = Peer(answer_behind_the_end)
+        with connect(chain.front, peer.authority) as client:
+            assert client.response("CONNECT").status == 200
+            client.send(pattern(i))
+            client.socket.shutdown(socket.SHUT_WR)
+            assert client.read_to_end() == b"%d" % i
+
+
+@pytest.mark.parametrize("role", ["host", "enclave", "tunnel"])
+def test_cut_in_the_middle(start_chain, role):
+    """Both ends see the connection end, and what is restarted carries the next one."""
+    ended = threading.Event()
+
+    def talk(s):
+        s.sendall(pattern(100_000))
+        while s.recv(65536):
+            pass
+        ended.set()
+
+    chain = start_chain()
+    peer = Peer(talk)
+    with connect(chain.front, peer.authority, early=b"x") as client:
+        client.response("CONNECT")
+        assert client.read_exactly(100_000) == pattern(100_000)
+        chain.processes[role].kill()
+        assert client.at_end()
+    assert ended.wait(20)
+    chain.start(role)
+    again = Peer(lambda s: s.sendall(b"hello"))
+    with connect(chain.front, again.authority) as client:
+        client.response("CONNECT")
+        assert client.read_to_end() == b"hello"
+
+
+@pytest.mark.parametrize("role", ["host", "enclave", "tunnel"])
+def test_drain_lets_it_end(start_chain, role):
+    """A stop waits for a tunnel that is in use, in bulk too, and takes no new one."""
+    chain = start_chain()
+    size = 3_000_000
+    peer = Peer(lambda s: s.sendall(read_exactly(s, size)))
+    with connect(chain.front, peer.authority) as client:
+        client.response("CONNECT")
+        client.send(pattern(size)[:1_000_000])
+        process = chain.processes[role]
+        process.signal(signal.SIGTERM)
+        process.wait_line("msg=drain")
+        client.send(pattern(size)[1_000_000:])
+        assert client.read_exactly(size) == pattern(size)
+        assert client.at_end()
+    assert process.wait() == 0
 
 
 # ---- 101 ----
