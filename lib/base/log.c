@@ -26,7 +26,7 @@ static struct {
 	uint64_t dropped, told; /* lines lost; of these mentioned in the log */
 	log_tap_fn *tap;
 	void *tap_arg;
-	time_t second;		/* what `clock` shows */
+	time_t second; /* what `clock` shows */
 	char clock[32];
 } out = {.lock = PTHREAD_MUTEX_INITIALIZER, .sink.fd = STDERR_FILENO};
 

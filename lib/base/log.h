@@ -50,8 +50,8 @@ bool log_reopen(struct error *err);
 uint64_t log_dropped(void);
 
 /*
- * Each line is also given to fn (NULL: no longer), as it is written, with its '\n'. Called from any thread while
- * the log is held: fn must not log and must not wait.
+ * Each line is also given to fn (NULL: no longer), as it is written, with its '\n'. Called from any thread
+ * while the log is held: fn must not log and must not wait.
  */
 typedef void log_tap_fn(void *arg, const char *line, size_t n);
 void log_tap(log_tap_fn *fn, void *arg);
@@ -104,8 +104,8 @@ static inline struct span log_text(const char *text)
 void log_line(enum log_level level, const char *event, const struct log_field *fields);
 
 /*
- * Writes a line that another process of ours has made, without its '\n', as it is. False, and nothing is written, if
- * it is in the other format than ours or too long.
+ * Writes a line that another process of ours has made, without its '\n', as it is. False, and nothing is
+ * written, if it is in the other format than ours or too long.
  */
 bool log_pass(struct span line);
 
