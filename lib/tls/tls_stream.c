@@ -157,12 +157,27 @@ static void open_records(struct tls *t)
 
 /* ---- writing: spans -> records -> one block ---- */
 
-/* 0, or what mbedTLS says. After a WANT_WRITE it has to be called with the same bytes again, and is. */
+/* The most that one record takes (RFC 8446 section 5.2, RFC 5246 section 6.2.3, with its header). */
+#define RECORD_MAX (16384 + 2048 + 5)
+
+/*
+ * mbedTLS is given bytes to seal only while a whole record fits. It would take WANT_WRITE in the middle of
+ * one and expect the same call again, but a session ticket that is read meanwhile flushes what was left, and
+ * the repeated call then seals the same bytes once more.
+ */
+static bool room_for_record(const struct tls *t)
+{
+	return !t->writing && (!t->out || block_free_room(t->out) >= RECORD_MAX);
+}
+
+/* 0, or what mbedTLS says. */
 static int seal_spans(struct tls *t)
 {
 	for (size_t i = 0; i < t->base.wr.count; i++) {
 		struct span *v = &t->base.wr.v[i];
 		while (v->n) {
+			if (!room_for_record(t))
+				return MBEDTLS_ERR_SSL_WANT_WRITE;
 			int rc = mbedtls_ssl_write(&t->ssl, (const unsigned char *)v->p, v->n);
 			if (rc < 0)
 				return rc;
@@ -170,6 +185,8 @@ static int seal_spans(struct tls *t)
 		}
 	}
 	if (t->base.wr.ended && !t->notified) {
+		if (!room_for_record(t))
+			return MBEDTLS_ERR_SSL_WANT_WRITE;
 		int rc = mbedtls_ssl_close_notify(&t->ssl);
 		if (rc)
 			return rc;
