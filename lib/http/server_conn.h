@@ -22,9 +22,10 @@ struct server_conn;
 
 struct server_conn_config {
 	struct parse_limits limits;
-	uint64_t header_ms;   /* from the first byte of a head to its last; and for the first request's first byte */
-	uint64_t idle_ms;     /* between two requests */
-	const char *agent;    /* "nitroproxy-host": names us in Proxy-Status */
+	uint64_t header_ms; /* from the first byte of a head to its last; and for the first request's first
+			       byte */
+	uint64_t idle_ms;   /* between two requests */
+	const char *agent;  /* "nitroproxy-host": names us in Proxy-Status */
 	/*
 	 * A request has come. The leg is the owner's until leg_close; part is its first part: the
 	 * head, and maybe data (the owner's) and the end already. To answer an error itself, the

@@ -51,12 +51,12 @@ enum frame_type {
 	FRAME_RESPONSE_RAW
 };
 
-#define FRAME_HEADER    5
-#define FRAME_ID        8
-#define FRAME_DATA_MAX  65536
-#define FRAME_ERROR_MAX 512
-#define FRAME_PONG_MAX  16384
-#define FRAME_LOG_MAX   16384
+#define FRAME_HEADER	  5
+#define FRAME_ID	  8
+#define FRAME_DATA_MAX	  65536
+#define FRAME_ERROR_MAX	  512
+#define FRAME_PONG_MAX	  16384
+#define FRAME_LOG_MAX	  16384
 #define FRAME_METRICS_MAX 65536
 
 void frame_header(uint8_t out[FRAME_HEADER], enum frame_type type, size_t length);

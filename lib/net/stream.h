@@ -55,7 +55,8 @@ const char *stream_name(const struct stream *s);
 struct loop *stream_loop(const struct stream *s);
 bool stream_reading(const struct stream *s); /* a read is pending */
 bool stream_writing(const struct stream *s); /* a write or shutdown is pending */
-/* Something has come that nobody has got yet: bytes, the end or an error. The next read is answered at once. */
+/* Something has come that nobody has got yet: bytes, the end or an error. The next read is answered at once.
+ */
 bool stream_ready(const struct stream *s);
 
 /*
@@ -64,8 +65,8 @@ bool stream_ready(const struct stream *s);
  */
 struct stream_peer {
 	int64_t cid, uid;
-	bool loopback;     /* TCP from 127/8 or ::1 */
-	char address[64];  /* "192.0.2.7:4711", "cid 16", "uid 0": for limits and logs */
+	bool loopback;	  /* TCP from 127/8 or ::1 */
+	char address[64]; /* "192.0.2.7:4711", "cid 16", "uid 0": for limits and logs */
 };
 void stream_peer(const struct stream *s, struct stream_peer *peer);
 

@@ -8,7 +8,7 @@
 #include "net/stream.h"
 
 struct stream_ops {
-	void (*read)(struct stream *s);     /* a read is wanted: see stream_wants_read */
+	void (*read)(struct stream *s);	    /* a read is wanted: see stream_wants_read */
 	void (*write)(struct stream *s);    /* s->wr.v, s->wr.count; may be advanced in place */
 	void (*shutdown)(struct stream *s); /* ends in stream_write_done */
 	void (*close)(struct stream *s);    /* release everything, s itself too; s is silent already */
@@ -21,8 +21,8 @@ struct stream {
 	struct {
 		stream_read_fn *fn; /* pending while set */
 		void *arg;
-		struct block *got;  /* owned: delivered next, or unread */
-		struct error *err;  /* owned; set once the direction failed */
+		struct block *got; /* owned: delivered next, or unread */
+		struct error *err; /* owned; set once the direction failed */
 		bool ended;
 		struct task task;
 	} rd;

@@ -10,14 +10,14 @@
 #include "proxy/channel.h"
 #include "proxy/enclave_status.h"
 #include "proxy/front.h"
-#include "proxy/signals.h"
 #include "proxy/ingress.h"
 #include "proxy/local.h"
+#include "proxy/signals.h"
 #include "proxy/upstream.h"
 #include "tls/entropy.h"
 
-#define AGENT        "nitroproxy-enclave"
-#define PIPES        128  /* for CONNECTs in bulk at a time; more go on without */
+#define AGENT	     "nitroproxy-enclave"
+#define PIPES	     128  /* for CONNECTs in bulk at a time; more go on without */
 #define SESSIONS_MAX 4096 /* TLS tickets, some 2 KiB each */
 
 struct enclave {
@@ -37,7 +37,7 @@ struct enclave {
 	struct channel_server_config channels;
 	struct listener *frames; /* owned; NULL: stopped, or none */
 	bool paused;
-	struct front *front; /* for apps inside */
+	struct front *front;	 /* for apps inside */
 	struct ingress *ingress; /* NULL: there is none */
 	bool draining;
 	struct task check_drained;
@@ -53,9 +53,10 @@ static bool judge(struct enclave *e, struct exchange *x, struct error *err)
 	const struct target *t = &info->target;
 	struct policy_verdict v;
 	if (t->kind == TARGET_URL && !t->https && !e->settings->allow_plain_http)
-		return error_set_hop(err, ERR_DENIED, HOP_ENCLAVE,
-				     "http:// targets can be read and altered on their way; use https://, or set "
-				     "allow_plain_http");
+		return error_set_hop(
+			err, ERR_DENIED, HOP_ENCLAVE,
+			"http:// targets can be read and altered on their way; use https://, or set "
+			"allow_plain_http");
 	if (t->kind == TARGET_URL && t->https && e->around.clock_good &&
 	    !e->around.clock_good(e->around.arg, err))
 		return false;
@@ -265,15 +266,30 @@ void enclave_accept(void *arg, struct stream *s)
 	listener_pause(e->frames);
 }
 
-void enclave_accept_http(void *arg, struct stream *s) { front_accept(((struct enclave *)arg)->front, s); }
+void enclave_accept_http(void *arg, struct stream *s)
+{
+	front_accept(((struct enclave *)arg)->front, s);
+}
 
-void enclave_add(struct enclave *e, struct listener *frames) { e->frames = frames; }
+void enclave_add(struct enclave *e, struct listener *frames)
+{
+	e->frames = frames;
+}
 
-void enclave_accept_ingress(void *arg, struct stream *s) { ingress_accept(((struct enclave *)arg)->ingress, s); }
+void enclave_accept_ingress(void *arg, struct stream *s)
+{
+	ingress_accept(((struct enclave *)arg)->ingress, s);
+}
 
-void enclave_add_ingress(struct enclave *e, struct listener *ingress) { ingress_add(e->ingress, ingress); }
+void enclave_add_ingress(struct enclave *e, struct listener *ingress)
+{
+	ingress_add(e->ingress, ingress);
+}
 
-void enclave_add_http(struct enclave *e, struct listener *http) { front_add(e->front, http); }
+void enclave_add_http(struct enclave *e, struct listener *http)
+{
+	front_add(e->front, http);
+}
 
 /* ---- life ---- */
 

@@ -16,7 +16,7 @@ struct enclave_pool;
 struct enclave_pool_config {
 	struct address enclave;
 	struct parse_limits limits;
-	unsigned max;        /* in use or idle */
+	unsigned max; /* in use or idle */
 	uint64_t connect_ms;
 	uint64_t idle_ms;
 };

@@ -20,7 +20,7 @@ struct front {
 	struct listener *listeners[LISTENERS_MAX];
 	size_t listener_count;
 	bool paused;
-	struct auth *auth;           /* NULL: nobody has to say who he is */
+	struct auth *auth;	     /* NULL: nobody has to say who he is */
 	struct ratelimit *ratelimit; /* NULL: no limit */
 };
 
@@ -230,23 +230,22 @@ struct front *front_new(struct loop *l, const struct front_config *config, struc
 	struct front *f = mem_zero(sizeof *f);
 	f->loop = l;
 	f->config = *config;
-	f->conns = (struct server_conn_config){
-		.limits = {.head_bytes = s->limits.header_bytes,
-			   .fields = s->limits.header_count,
-			   .target_bytes = s->limits.url_length},
-		.header_ms = s->timeouts.client_header,
-		.idle_ms = s->timeouts.client_idle,
-		.agent = config->role->agent,
-		.on_request = on_request,
-		.on_refused = on_refused,
-		.on_closed = on_closed,
-		.owner = f};
+	f->conns = (struct server_conn_config){.limits = {.head_bytes = s->limits.header_bytes,
+							  .fields = s->limits.header_count,
+							  .target_bytes = s->limits.url_length},
+					       .header_ms = s->timeouts.client_header,
+					       .idle_ms = s->timeouts.client_idle,
+					       .agent = config->role->agent,
+					       .on_request = on_request,
+					       .on_refused = on_refused,
+					       .on_closed = on_closed,
+					       .owner = f};
 	list_init(&f->conns.conns);
 	if (s->limits.client_rate || s->limits.client_connections)
-		f->ratelimit = ratelimit_new(&(struct ratelimit_settings){
-			.per_second = s->limits.client_rate,
-			.at_a_time = s->limits.client_connections,
-			.clients = CLIENTS_MAX});
+		f->ratelimit =
+			ratelimit_new(&(struct ratelimit_settings){.per_second = s->limits.client_rate,
+								   .at_a_time = s->limits.client_connections,
+								   .clients = CLIENTS_MAX});
 	if (s->access.auth.count && !config->app) {
 		config->role->challenge = AUTH_CHALLENGE;
 		f->auth = auth_new(&s->access.auth, err);
@@ -264,7 +263,10 @@ void front_add(struct front *f, struct listener *li)
 	f->listeners[f->listener_count++] = li;
 }
 
-unsigned front_connections(const struct front *f) { return f->conns.count; }
+unsigned front_connections(const struct front *f)
+{
+	return f->conns.count;
+}
 
 static void stop_listening(struct front *f)
 {

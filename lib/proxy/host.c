@@ -13,8 +13,8 @@
 #include "proxy/signals.h"
 
 #define METRICS_MAX (2 * BLOCK_SIZE)
-#define AGENT "nitroproxy-host"
-#define PIPES 128 /* for CONNECTs in bulk at a time; more go on without */
+#define AGENT	    "nitroproxy-host"
+#define PIPES	    128 /* for CONNECTs in bulk at a time; more go on without */
 
 /* The enclave gives up first, for it can say which hop was slow. */
 #define PATIENCE_MS 5000
@@ -223,10 +223,10 @@ static void render_metrics(struct host *h, struct buf *out)
 		     "Times the enclave could not be reached.", pool->failed);
 	if (h->ingress) {
 		const struct ingress_host_stats *in = ingress_host_stats(h->ingress);
-		metrics_line(out, "host", "gauge", "ingress_connections", "Ingress connections that are open.",
-			     in->open);
-		metrics_line(out, "host", "counter", "ingress_accepted_total", "Ingress connections accepted.",
-			     in->accepted);
+		metrics_line(out, "host", "gauge", "ingress_connections",
+			     "Ingress connections that are open.", in->open);
+		metrics_line(out, "host", "counter", "ingress_accepted_total",
+			     "Ingress connections accepted.", in->accepted);
 		metrics_line(out, "host", "counter", "ingress_failed_total",
 			     "Of these, those that did not reach the enclave.", in->failed);
 	}
@@ -242,8 +242,8 @@ static void render_all(struct host *h, struct buf *out)
 	struct span theirs = h->signals ? signals_in_metrics(h->signals) : (struct span){0};
 	buf_init(&own, BLOCK_SIZE);
 	render_metrics(h, &own);
-	metrics_line(&own, "host", "gauge", "enclave_watched", "1: the enclave's metrics and log lines arrive.",
-		     theirs.n > 0);
+	metrics_line(&own, "host", "gauge", "enclave_watched",
+		     "1: the enclave's metrics and log lines arrive.", theirs.n > 0);
 	metrics_merge(buf_span(&own), theirs, out);
 	buf_free(&own);
 }

@@ -12,7 +12,7 @@
 struct host;
 
 struct host *host_new(struct loop *l, const struct settings *s, struct error *err); /* settings: borrowed */
-void host_free(struct host *h);                                                     /* what still runs is cut */
+void host_free(struct host *h);		       /* what still runs is cut */
 void host_accept(void *arg, struct stream *s); /* for its listeners; arg is the host */
 void host_add(struct host *h, struct listener *li);
 /* For the listener of ingress.listen, if that is set; arg is the host. */

@@ -18,7 +18,8 @@ static bool check_name(const char *text, struct error *err)
 	char canonical[HOSTNAME_MAX];
 	enum hostname_type type;
 	return hostname_canonical_bare(span_of(text), canonical, &type, err) &&
-	       (strcmp(text, canonical) == 0 || error_set(err, ERR_CONFIG, "a name in lower case, or an address"));
+	       (strcmp(text, canonical) == 0 ||
+		error_set(err, ERR_CONFIG, "a name in lower case, or an address"));
 }
 
 static bool check_uint(const char *text, struct error *err)
