@@ -32,7 +32,7 @@ void enclave_status_ask(struct enclave_status *s);
 /* Answers a request that is for the proxy itself. */
 void enclave_status_reply(struct enclave_status *s, struct exchange *x);
 void enclave_status_done(struct enclave_status *s, const struct exchange *x); /* from role.on_done */
-void enclave_status_metrics(struct enclave_status *s, struct buf *out); /* appends them */
+void enclave_status_metrics(struct enclave_status *s, struct buf *out);	      /* appends them */
 void enclave_status_log(const struct enclave_status *s);
 
 #endif

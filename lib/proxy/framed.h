@@ -45,8 +45,8 @@ struct framed_reader {
 	leg_read_fn *fn;
 	void *arg;
 	/*
-	 * A PING, PONG or WATCH (type tells) where one may stand; reading goes on. payload is valid during the call. NULL: none
-	 * is awaited, and one that comes is an error.
+	 * A PING, PONG or WATCH (type tells) where one may stand; reading goes on. payload is valid during
+	 * the call. NULL: none is awaited, and one that comes is an error.
 	 */
 	bool pinged;
 	void (*on_ping)(void *owner, struct span payload);

@@ -39,14 +39,10 @@ static void test_bounds(void **state)
 		unsigned type;
 		size_t min, max;
 	} rows[] = {
-		{FRAME_REQUEST, 9, 49160}, {FRAME_RESPONSE, 1, 49152}, {FRAME_DATA, 1, 65536},
-		{FRAME_END, 0, 16384},	   {FRAME_ERROR, 1, 512},      {FRAME_PING, 0, 0},
-		{FRAME_PONG, 1, 16384},
-		{FRAME_WATCH, 0, 0},
-		{FRAME_LOG, 1, 16384},
-		{FRAME_METRICS, 1, 65536},
-		{FRAME_REQUEST_RAW, 9, 49160},
-		{FRAME_RESPONSE_RAW, 1, 49152},
+		{FRAME_REQUEST, 9, 49160}, {FRAME_RESPONSE, 1, 49152},	  {FRAME_DATA, 1, 65536},
+		{FRAME_END, 0, 16384},	   {FRAME_ERROR, 1, 512},	  {FRAME_PING, 0, 0},
+		{FRAME_PONG, 1, 16384},	   {FRAME_WATCH, 0, 0},		  {FRAME_LOG, 1, 16384},
+		{FRAME_METRICS, 1, 65536}, {FRAME_REQUEST_RAW, 9, 49160}, {FRAME_RESPONSE_RAW, 1, 49152},
 	};
 	for (size_t i = 0; i < countof(rows); i++) {
 		assert_true(ok(rows[i].type, rows[i].min));

@@ -119,10 +119,10 @@ static void test_bad_headers(void **state)
 {
 	(void)state;
 	static const uint8_t headers[][FRAME_HEADER] = {
-		{0, 0, 0, 0, 0},		 /* no type */
+		{0, 0, 0, 0, 0},		      /* no type */
 		{0, 0, 0, 0, FRAME_RESPONSE_RAW + 1}, /* nor that */
-		{0, 0, 0, 8, FRAME_REQUEST},	 /* an id and no head */
-		{0, 0, 0xc0, 9, FRAME_REQUEST},	 /* one byte over the cap */
+		{0, 0, 0, 8, FRAME_REQUEST},	      /* an id and no head */
+		{0, 0, 0xc0, 9, FRAME_REQUEST},	      /* one byte over the cap */
 		{0xff, 0xff, 0xff, 0xff, FRAME_REQUEST},
 		{0, 0, 0, 1, FRAME_PING},
 	};
