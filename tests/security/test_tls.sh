@@ -169,8 +169,9 @@ port=$(await cutter.log 'port \([0-9]*\)')
 for how in length chunked close; do
 	whole=$(curl -s -m 10 -o "$work/body" "$proxy/https://localhost:$port/$how/whole"; echo $?)
 	verdict "$how: whole" "$whole $(wc -c <"$work/body")" '0 1000'
-	cut=$(curl -s -m 10 -o "$work/body" "$proxy/https://localhost:$port/$how/cut"; echo $?)
-	verdict "$how: cut by a FIN without close_notify" "$cut" '(18|56)'
+	# Cut on its way, or, if the cut came together with the head, a 502 (22): never a whole 200.
+	cut=$(curl -s -f -m 10 -o "$work/body" "$proxy/https://localhost:$port/$how/cut"; echo $?)
+	verdict "$how: cut by a FIN without close_notify" "$cut" '(18|56|22)'
 done
 end_roles
 conclude
