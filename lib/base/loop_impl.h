@@ -7,7 +7,7 @@
 
 #include "base/loop.h"
 
-#define LOOP_EVENTS 128 /* edges taken from the kernel at a time */
+#define LOOP_EVENTS 64 /* edges taken from the kernel at a time */
 
 struct timer_heap {
 	struct timer **at; /* at[1] is the earliest; owned array of borrowed timers */
