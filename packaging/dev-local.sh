@@ -121,6 +121,9 @@ run_local() { # [--once]
 	request "target the tunnel does not allow" 403 - "$proxy/https://localhost:1/"
 	request "health of all hops" 200 - "$proxy/health"
 	echo
+	echo "the same and more by nitroproxy demo --local, with roles and an origin of its own:"
+	"$binary" demo --local || failures=$((failures + 1))
+	echo
 	echo "what the origin saw:"
 	sed 's/^/  /' "$state/origin.access"
 	for name in "${services[@]}"; do
