@@ -120,7 +120,7 @@ static void corner_scalars(void **state)
 	uint8_t d[32], u1[32], u2[32];
 	unsigned infinite = 0;
 	for (size_t i = 1; i < countof(corners); i += 1 + i / 2)
-		for (size_t j = 0; j < countof(corners); j++)
+		for (size_t j = 0; j < countof(corners); j += 1 + i % 2)
 			for (size_t k = 1; k < countof(corners); k += 2 + (i + j) % 3) {
 				struct p256_case c;
 				set(d, corners[i]);
@@ -158,7 +158,7 @@ static void special_keys(void **state)
 static void random_cases(void **state)
 {
 	(void)state;
-	for (unsigned i = 0; i < 60; i++) {
+	for (unsigned i = 0; i < 30; i++) {
 		struct p256_case c;
 		uint8_t d[32], u1[32], u2[32];
 		random_bytes(d, 32);
@@ -166,7 +166,7 @@ static void random_cases(void **state)
 		random_bytes(u2, 32);
 		assert_true(p256_case_make(&c, d, u1, u2));
 		expect(&c, true);
-		expect_same_when_flipped(&c, i * 21);
+		expect_same_when_flipped(&c, i * 43);
 	}
 }
 
