@@ -8,8 +8,8 @@
 #include "base/mem.h"
 
 /*
- * Blocks kept warm: 16 MiB at most stay with an idle loop. A batch of edges has at most LOOP_EVENTS reads and as
- * many writes under way; keeping fewer than that wipes and allocates a block for most requests.
+ * Blocks kept warm: 16 MiB at most stay with an idle loop. A batch of edges has at most LOOP_EVENTS reads and
+ * as many writes under way; keeping fewer than that wipes and allocates a block for most requests.
  */
 #define BLOCKS_KEPT 256
 
