@@ -28,7 +28,4 @@ bool write_trailers(struct buf *out, const struct head *trailers, struct error *
 /* The last chunk with its trailers, or without (NULL). */
 bool write_last_chunk(struct buf *out, const struct head *trailers, struct error *err);
 
-#define WRITE_CONTINUE	SPAN("HTTP/1.1 100 Continue\r\n\r\n")
-#define WRITE_CONNECTED SPAN("HTTP/1.1 200 Connection established\r\n\r\n")
-
 #endif

@@ -67,6 +67,5 @@ void channel_server_drain_all(
 	struct channel_server_config *config); /* idle ones now, others after the exchange */
 void channel_server_close_all(
 	struct channel_server_config *config); /* at once, without on_closed. No leg is out */
-struct stream *channel_server_stream(struct channel_server *c);
 
 #endif

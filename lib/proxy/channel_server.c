@@ -279,8 +279,3 @@ void channel_server_close_all(struct channel_server_config *config)
 	LIST_EACH (it, &config->conns)
 		destroy(container_of(it, struct channel_server, link));
 }
-
-struct stream *channel_server_stream(struct channel_server *c)
-{
-	return c->stream;
-}

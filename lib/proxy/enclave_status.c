@@ -7,6 +7,7 @@
 #include "net/frame.h"
 #include "proxy/health.h"
 #include "proxy/local.h"
+#include "tls/chain_cache.h"
 
 /* What the tunnel said is believed for so long: many who ask at a time cost it one question. */
 #define FRESH_US 500000
@@ -108,6 +109,8 @@ void enclave_status_ask(struct enclave_status *s)
 void enclave_status_metrics(struct enclave_status *s, struct buf *out)
 {
 	const struct upstream_stats *up = upstream_stats(s->config.upstream);
+	struct chain_cache_stats chains;
+	tls_conf_chain_stats(s->config.tls, &chains);
 	metrics_render(s->config.metrics, "enclave", out);
 	metrics_line(out, "enclave", "gauge", "upstream_connections",
 		     "Connections to services that are open.", up->open);
@@ -119,6 +122,8 @@ void enclave_status_metrics(struct enclave_status *s, struct buf *out)
 	metrics_line(out, "enclave", "counter", "tls_full_total", "Full TLS handshakes.", up->tls_full);
 	metrics_line(out, "enclave", "counter", "tls_resumed_total", "Resumed TLS handshakes.",
 		     up->tls_resumed);
+	metrics_line(out, "enclave", "counter", "tls_chain_hits_total",
+		     "Certificate chains that were known already.", chains.hits);
 	metrics_line(out, "enclave", "counter", "log_dropped_total", "Log lines lost.", log_dropped());
 	s->config.on_metrics(s->config.owner, out);
 }
