@@ -82,6 +82,9 @@ static int verify(struct verification *v)
 	struct error err;
 	struct verify_shown shown = {.key = NULL};
 	struct verify_result r;
+	if (v->args.wish.allow_unsigned)
+		fputs("nitroproxy verify: WARNING: --allow-unsigned takes documents that anybody can make\n",
+		      stderr);
 	if (!load(v, &shown, &err) || !verify_judge(&v->args, &shown, &r, &err)) {
 		fprintf(stderr, "nitroproxy verify: %s\n", err.text);
 		return EXIT_USAGE;

@@ -24,6 +24,8 @@ const char verify_help[] =
 	"  --pcr0 HEX ..        what PCR 0 to 31 must be; 0, 1, 2: image, 8: its signer\n"
 	"  --any-pcrs           do without: any enclave of anybody will do\n"
 	"  --allow-debug        accept an enclave in debug mode, which hides nothing\n"
+	"  --allow-unsigned     accept what QEMU's emulated enclave makes, which nobody\n"
+	"                       has signed: for tests, for it proves nothing\n"
 	"  --max-age TIME       how old it may be: 90, 90s, 5m, 3h; default: the 3\n"
 	"                       hours of its certificate\n"
 	"  --at TIME            verify as of then: seconds since 1970 or\n"
@@ -44,6 +46,7 @@ enum {
 	FLAG_ANY_NONCE,
 	FLAG_ANY_PCRS,
 	FLAG_DEBUG,
+	FLAG_UNSIGNED,
 	FLAG_MAX_AGE,
 	FLAG_AT,
 	FLAG_ROOT,
@@ -138,6 +141,8 @@ static bool parse_one(struct verify_args *a, int flag, const char *value, struct
 		return a->any_pcrs = true;
 	case FLAG_DEBUG:
 		return a->wish.allow_debug = true;
+	case FLAG_UNSIGNED:
+		return a->wish.allow_unsigned = true;
 	case FLAG_MAX_AGE:
 		return parse_age(value, &a->wish.max_age, err);
 	case FLAG_AT:
@@ -170,6 +175,8 @@ static bool check_request(const struct verify_args *a, struct error *err)
 		return usage(err, "--forward needs --url https://..");
 	if (a->forward && (a->wish.nonce.p || a->json))
 		return usage(err, "--forward asks anew for each key: no --nonce and no --json");
+	if (a->forward && a->wish.allow_unsigned)
+		return usage(err, "--forward and --allow-unsigned: a channel to anybody at all");
 	if (a->url && a->wish.nonce.p && (a->wish.nonce.n < 16 || a->wish.nonce.n > 64))
 		return usage(err, "--url takes nonces of 16 to 64 bytes");
 	if (!a->url && !a->wish.nonce.p == !a->any_nonce)
@@ -192,6 +199,7 @@ bool verify_parse_args(struct verify_args *a, int argc, char **argv, struct erro
 		{"any-nonce", no_argument, NULL, FLAG_ANY_NONCE},
 		{"any-pcrs", no_argument, NULL, FLAG_ANY_PCRS},
 		{"allow-debug", no_argument, NULL, FLAG_DEBUG},
+		{"allow-unsigned", no_argument, NULL, FLAG_UNSIGNED},
 		{"max-age", required_argument, NULL, FLAG_MAX_AGE},
 		{"at", required_argument, NULL, FLAG_AT},
 		{"root", required_argument, NULL, FLAG_ROOT},

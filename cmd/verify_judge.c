@@ -84,6 +84,7 @@ static bool check_document(const struct verify_shown *shown, struct verify_resul
 	bool good = attestation_verify(shown->document, &r->wish, &report);
 	r->document = report.document;
 	r->why = report.why;
+	r->is_unsigned = report.is_unsigned;
 	return good || fail(r, (int)report.failed);
 }
 

@@ -20,6 +20,7 @@ struct verify_result {
 	int failed;	    /* step; VERIFY_STEPS: none */
 	struct refusal why; /* when not good */
 	bool asked[VERIFY_STEPS];
+	bool is_unsigned;	     /* chain and signature were not checked */
 	struct attestation document; /* to be believed only when good */
 	struct claims claims;	     /* likewise */
 	struct attestation_wish wish;

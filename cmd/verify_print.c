@@ -18,6 +18,8 @@ static const char *row_result(const struct verify_result *r, int row)
 		return "not reached";
 	if (!r->asked[row])
 		return "not asked";
+	if (r->is_unsigned && (row == ATTESTATION_STEP_CHAIN || row == ATTESTATION_STEP_SIGNATURE))
+		return "NOT CHECKED";
 	return row == r->failed ? "failed" : "ok";
 }
 
@@ -69,6 +71,8 @@ static void print_facts(const struct verify_result *r, FILE *out)
 	fprintf(out, "\nmade       %s, %lld s before\n", when, (long long)(r->wish.at - (int64_t)made));
 	if (attestation_is_debug(a))
 		fputs("debug      yes: whoever runs the instance can look inside\n", out);
+	if (r->is_unsigned)
+		fputs("signed     by nobody: an emulator's document, which anybody can make\n", out);
 	for (int i = 0; i < ATTESTATION_PCRS; i++) {
 		if (!a->pcrs[i].p || (!r->wish.pcrs[i].p && i > 2))
 			continue;
@@ -93,7 +97,10 @@ void verify_print_table(const struct verify_result *r, FILE *out)
 		fprintf(out, "%-10s %-12s %s\n", row_name(row), row_result(r, row), row_meaning(row));
 	if (r->good)
 		print_facts(r, out);
-	if (r->good)
+	if (r->good && r->is_unsigned)
+		fputs("\naccepted UNSIGNED: chain and signature were NOT checked, this proves nothing\n",
+		      out);
+	else if (r->good)
 		fputs("\naccepted\n", out);
 	else
 		fprintf(out, "\nrefused (%s): %s\n", refusal_name(r->why.reason), r->why.text);
@@ -133,6 +140,20 @@ static void print_json_document(const struct attestation *a, FILE *out)
 	fputc('}', out);
 }
 
+/* Why an accepted one proves less than it should. */
+static void print_json_insecure(const struct verify_result *r, FILE *out)
+{
+	const char *comma = "";
+	fputs(",\"insecure\":[", out);
+	if (r->is_unsigned) {
+		fputs("\"unsigned\"", out);
+		comma = ",";
+	}
+	if (attestation_is_debug(&r->document))
+		fprintf(out, "%s\"debug\"", comma);
+	fputc(']', out);
+}
+
 /* All text in it is our own and needs no escapes. */
 void verify_print_json(const struct verify_result *r, FILE *out)
 {
@@ -141,7 +162,9 @@ void verify_print_json(const struct verify_result *r, FILE *out)
 	for (int row = 0; row < VERIFY_STEPS; row++)
 		fprintf(out, "%s\"%s\":\"%s\"", row ? "," : "", row_name(row), row_result(r, row));
 	fputc('}', out);
-	if (r->good)
+	if (r->good) {
+		print_json_insecure(r, out);
 		print_json_document(&r->document, out);
+	}
 	fputs("}\n", out);
 }

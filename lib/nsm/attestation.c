@@ -124,8 +124,9 @@ static const struct field *field_named(struct span name)
 	return NULL;
 }
 
-static bool read_payload(struct span payload, struct attestation *a, struct refusal *why)
+bool attestation_parse_payload(struct attestation *a, struct refusal *why)
 {
+	struct span payload = a->envelope.payload;
 	const char *wrong = cbor_check(payload);
 	if (wrong)
 		return refuse(why, REFUSE_ENCODING, "the CBOR of its payload %s", wrong);
@@ -153,7 +154,7 @@ static bool read_payload(struct span payload, struct attestation *a, struct refu
 bool attestation_parse(struct span document, struct attestation *a, struct refusal *why)
 {
 	*a = (struct attestation){.timestamp = 0};
-	return cose_parse(document, &a->envelope, why) && read_payload(a->envelope.payload, a, why);
+	return cose_parse(document, &a->envelope, why) && attestation_parse_payload(a, why);
 }
 
 static bool all_zero(struct span s)

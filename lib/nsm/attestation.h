@@ -47,6 +47,8 @@ struct attestation {
 
 /* Syntax only: nothing in it may be believed yet. */
 bool attestation_parse(struct span document, struct attestation *a, struct refusal *why);
+/* The payload alone, when the envelope is there already. */
+bool attestation_parse_payload(struct attestation *a, struct refusal *why);
 
 /* The payload that says the same, in AWS's order. Who signs it decides what it is worth (soft.h, tests). */
 void attestation_write(const struct attestation *a, struct buf *payload);
@@ -60,6 +62,7 @@ struct attestation_wish {
 	int64_t at;	     /* seconds since 1970 */
 	int64_t max_age;     /* seconds between timestamp and `at`; 0: as long as the chain is valid */
 	bool allow_debug;    /* PCR0, 1 or 2 may be zero */
+	bool allow_unsigned; /* an emulator's document will do, which anybody can make: see emulated.h */
 	struct span pcrs[ATTESTATION_PCRS];
 	struct span nonce;
 	struct span claims; /* what user_data must be the digest of, see claims.h */
@@ -83,6 +86,7 @@ const char *attestation_step_name(enum attestation_step step); /* "syntax" */
 struct attestation_report {
 	enum attestation_step failed; /* ATTESTATION_STEP_COUNT: none */
 	struct refusal why;
+	bool is_unsigned;	     /* chain and signature have not been checked, for there are none */
 	struct attestation document; /* to be believed only when nothing failed */
 };
 

@@ -238,8 +238,10 @@ def test_refused_for_one_bit(chain, root, tmp_path):
     assert verdict(*held, NONCE, stdin=document)["verdict"] == "accepted"
     for bit in 0, 131, 255:
         assert verdict(*held, flip(bytes.fromhex(NONCE), bit).hex(), stdin=document)["reason"] == "nonce"
-    for bit in range(0, 8 * len(document), 8 * len(document) // 150):
-        assert verdict(*held, NONCE, stdin=flip(document, bit))["verdict"] == "refused"
+    bits = range(0, 8 * len(document), 8 * len(document) // 240)
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        answers = pool.map(lambda bit: verdict(*held, NONCE, stdin=flip(document, bit))["verdict"], bits)
+        assert [bit for bit, answer in zip(bits, answers) if answer != "refused"] == []
 
 
 def test_aws_root_is_the_default(chain):
