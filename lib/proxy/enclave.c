@@ -1,167 +1,10 @@
-#include "proxy/enclave.h"
-
 #include <stdlib.h>
 
-#include "base/log.h"
 #include "base/mem.h"
-#include "proxy/access.h"
-#include "proxy/account.h"
-#include "proxy/attest.h"
-#include "proxy/channel.h"
-#include "proxy/enclave_status.h"
-#include "proxy/front.h"
-#include "proxy/ingress.h"
-#include "proxy/local.h"
-#include "proxy/signals.h"
-#include "proxy/upstream.h"
+#include "proxy/enclave_impl.h"
 #include "tls/entropy.h"
 
-#define AGENT	     "nitroproxy-enclave"
-#define PIPES	     128  /* for CONNECTs in bulk at a time; more go on without */
 #define SESSIONS_MAX 4096 /* TLS tickets, some 2 KiB each */
-
-struct enclave {
-	struct loop *loop;
-	const struct settings *settings;
-	struct policy policy;
-	struct tls_conf *tls;
-	struct session_cache *sessions;
-	struct upstream *upstream;
-	struct enclave_status *status;
-	struct attest *attest;
-	struct via via;
-	struct enclave_surroundings around;
-	struct signals_out *signals;
-	struct metrics metrics;
-	struct exchange_role role;
-	struct channel_server_config channels;
-	struct listener *frames; /* owned; NULL: stopped, or none */
-	bool paused;
-	struct front *front;	 /* for apps inside */
-	struct ingress *ingress; /* NULL: there is none */
-	bool draining;
-	struct task check_drained;
-	void (*drained)(void *arg);
-	void *drained_arg;
-};
-
-/* ---- requests ---- */
-
-static bool judge(struct enclave *e, struct exchange *x, struct error *err)
-{
-	struct exchange_info *info = exchange_info(x);
-	const struct target *t = &info->target;
-	struct policy_verdict v;
-	if (t->kind == TARGET_URL && !t->https && !e->settings->allow_plain_http)
-		return error_set_hop(
-			err, ERR_DENIED, HOP_ENCLAVE,
-			"http:// targets can be read and altered on their way; use https://, or set "
-			"allow_plain_http");
-	if (t->kind == TARGET_URL && t->https && e->around.clock_good &&
-	    !e->around.clock_good(e->around.arg, err))
-		return false;
-	struct policy_request r = {
-		.host = t->host, .port = t->port, .method = info->request->method, .path = t->path};
-	policy_judge(&e->policy, &r, &v);
-	if (v.denied && v.pass)
-		log_write(LOG_WARN, "the policy would deny this", LOG_ERR(&v.why));
-	*err = v.why;
-	err->hop = HOP_ENCLAVE;
-	return v.pass;
-}
-
-/* The request as the service shall see it (RFC 9112 section 3.2.1): origin form, its own Host first. */
-static bool rewrite(struct enclave *e, struct exchange *x, struct error *err)
-{
-	struct exchange_info *info = exchange_info(x);
-	struct head *h = info->request;
-	char authority[TARGET_AUTHORITY_MAX];
-	if (e->settings->trace && trace_asked(h))
-		info->trace = mem_zero(sizeof *info->trace);
-	hop_clean(h, &e->via);
-	if (info->target.kind == TARGET_TUNNEL)
-		return true;
-	target_authority(&info->target, authority);
-	struct buf *text = exchange_text(x);
-	buf_add_text(text, authority);
-	head_remove(h, "Host");
-	if (buf_full(text) || !head_add(h, SPAN("Host"), buf_span(text)))
-		return error_set(err, ERR_HEAD_SIZE, "the request has too many fields");
-	struct field host = h->fields[h->count - 1];
-	memmove(h->fields + 1, h->fields, (h->count - 1) * sizeof h->fields[0]);
-	h->fields[0] = host;
-	h->target = info->target.path;
-	return true;
-}
-
-static void on_route(void *owner, struct exchange *x)
-{
-	struct enclave *e = owner;
-	struct exchange_info *info = exchange_info(x);
-	struct error err;
-	bool answer = false;
-	if (info->target.kind == TARGET_SELF) {
-		if (local_path(x) == LOCAL_ATTESTATION)
-			attest_reply(e->attest, x, NULL);
-		else
-			enclave_status_reply(e->status, x);
-		return;
-	}
-	if (!judge(e, x, &err) || !hop_max_forwards(info->request, &answer, &err)) {
-		exchange_refuse(x, &err);
-	} else if (answer) {
-		enclave_status_reply(e->status, x);
-	} else if (!rewrite(e, x, &err)) {
-		exchange_refuse(x, &err);
-	} else {
-		exchange_forward(x);
-	}
-}
-
-static void on_frame_request(void *owner, struct channel_server *c, uint64_t id, struct leg *leg,
-			     struct part *part)
-{
-	struct enclave *e = owner;
-	struct error err;
-	(void)c;
-	struct exchange *x = exchange_new(e->loop, &e->role, id, leg, part);
-	if (front_target(x, e->settings, &e->via, &err)) {
-		on_route(e, x);
-		return;
-	}
-	err.hop = HOP_CLIENT;
-	exchange_refuse(x, &err);
-}
-
-/* ---- the role of exchanges ---- */
-
-static void *on_open(void *owner, struct exchange *x, bool fresh, exchange_open_fn *fn, void *arg)
-{
-	struct enclave *e = owner;
-	struct exchange_info *info = exchange_info(x);
-	return upstream_open(e->upstream, &info->target, info->id, fresh, info->trace, fn, arg);
-}
-
-static void on_cancel(void *owner, void *opening)
-{
-	struct enclave *e = owner;
-	upstream_cancel(e->upstream, opening);
-}
-
-static bool on_response(void *owner, struct exchange *x, struct head *h, struct error *err)
-{
-	struct enclave *e = owner;
-	struct exchange_info *info = exchange_info(x);
-	if (h->status == 101 && !info->request->upgrade)
-		return error_set(err, ERR_UPGRADE, "the service switched protocols without being asked to");
-	hop_clean(h, &e->via);
-	if (info->trace && h->status >= 200)
-		trace_tell_enclave(info->trace, h, monotonic_us() - info->started_us,
-				   monotonic_us() - info->opened_us);
-	if (!e->settings->tls.verify_certificates)
-		head_add(h, SPAN("X-Nitroproxy-Insecure"), SPAN("certificates are not verified"));
-	return true;
-}
 
 /* ---- draining ---- */
 
@@ -175,57 +18,20 @@ static void on_check_drained(struct task *t)
 	e->drained(e->drained_arg);
 }
 
-/* Something is about to go: look in a moment whether it was the last. */
-static void check_drained(void *owner)
+void enclave_check_drained(void *owner)
 {
 	struct enclave *e = owner;
 	if (e->draining && !task_posted(&e->check_drained))
 		loop_post(e->loop, &e->check_drained, on_check_drained);
 }
 
-static void on_done(void *owner, struct exchange *x)
-{
-	struct enclave *e = owner;
-	account_exchange(exchange_info(x), &e->metrics);
-	front_done(x);
-	enclave_status_done(e->status, x);
-	attest_done(e->attest, x);
-	check_drained(e);
-}
-
-/* ---- connections from the host ---- */
-
-static void on_refused(void *owner, struct channel_server *c, const struct error *err)
-{
-	struct enclave *e = owner;
-	(void)c;
-	e->metrics.refused++;
-	metrics_error(&e->metrics, err);
-	log_write(LOG_WARN, "frames refused", LOG_ERR(err));
-}
-
-static void on_channel_closed(void *owner, struct channel_server *c)
-{
-	struct enclave *e = owner;
-	(void)c;
-	check_drained(e);
-	if (!e->paused || !e->frames)
-		return;
-	e->paused = false;
-	listener_resume(e->frames);
-}
+/* ---- listeners, and what others ask ---- */
 
 static void on_metrics(void *owner, struct buf *out)
 {
 	struct enclave *e = owner;
 	if (e->around.metrics)
 		e->around.metrics(e->around.arg, out);
-}
-
-static void on_watch(void *owner, struct stream *s)
-{
-	struct enclave *e = owner;
-	signals_out_watch(e->signals, s);
 }
 
 static void render_metrics(void *arg, struct buf *out)
@@ -237,43 +43,15 @@ static void render_metrics(void *arg, struct buf *out)
 			     "Log lines the host did not fetch in time.", log_ring_dropped(e->around.lines));
 }
 
-static void on_ping(void *owner)
-{
-	struct enclave *e = owner;
-	enclave_status_ask(e->status);
-}
-
 static void on_status(void *owner, struct span json)
 {
 	struct enclave *e = owner;
 	channel_server_pong_all(&e->channels, json);
 }
 
-void enclave_accept(void *arg, struct stream *s)
-{
-	struct enclave *e = arg;
-	struct error err;
-	if (!access_allows(e->settings, s, &err)) {
-		on_refused(e, NULL, &err);
-		stream_close(s);
-		return;
-	}
-	e->metrics.connections++;
-	channel_server_start(s, &e->channels);
-	if (e->channels.count < e->settings->limits.connections)
-		return;
-	e->paused = true;
-	listener_pause(e->frames);
-}
-
 void enclave_accept_http(void *arg, struct stream *s)
 {
 	front_accept(((struct enclave *)arg)->front, s);
-}
-
-void enclave_add(struct enclave *e, struct listener *frames)
-{
-	e->frames = frames;
 }
 
 void enclave_accept_ingress(void *arg, struct stream *s)
@@ -361,8 +139,8 @@ static bool load(struct enclave *e, struct error *err)
 				     .role = &e->role,
 				     .via = &e->via,
 				     .metrics = &e->metrics,
-				     .route = on_route,
-				     .on_closed = check_drained,
+				     .route = enclave_route,
+				     .on_closed = enclave_check_drained,
 				     .owner = e};
 	e->front = front_new(e->loop, &front, err);
 	if (!e->front || !s->ingress.enclave_listen[0])
@@ -376,31 +154,9 @@ struct enclave *enclave_new(struct loop *l, const struct settings *s, struct err
 	struct enclave *e = mem_zero(sizeof *e);
 	e->loop = l;
 	e->settings = s;
-	e->role = (struct exchange_role){.agent = AGENT,
-					 .self = HOP_ENCLAVE,
-					 .next = HOP_SERVICE,
-					 .ms = {.body_stall = s->timeouts.body_stall,
-						.response_header = s->timeouts.response_header,
-						.response_stall = s->timeouts.response_stall,
-						.tunnel_idle = s->timeouts.tunnel_idle},
-					 .open = on_open,
-					 .cancel = on_cancel,
-					 .on_response = on_response,
-					 .on_done = on_done,
-					 .owner = e};
-	e->channels = (struct channel_server_config){
-		/* The host adds to what its clients sent: a target with its scheme, and Via. */
-		.limits = PARSE_LIMITS_MAX,
-		.on_request = on_frame_request,
-		.on_refused = on_refused,
-		.on_ping = on_ping,
-		.on_watch = on_watch,
-		.on_closed = on_channel_closed,
-		.owner = e};
+	enclave_role_init(e);
+	enclave_channels_init(e);
 	e->signals = signals_out_new(l, render_metrics, e);
-	list_init(&e->role.running);
-	e->role.pipes = splice_pool_new(PIPES);
-	list_init(&e->channels.conns);
 	via_init(&e->via, "enclave", front_new_id());
 	if (load(e, err))
 		return e;
@@ -436,7 +192,7 @@ void enclave_drain(struct enclave *e, void (*drained)(void *arg), void *arg)
 	if (e->ingress)
 		ingress_drain(e->ingress);
 	channel_server_drain_all(&e->channels);
-	check_drained(e);
+	enclave_check_drained(e);
 }
 
 void enclave_free(struct enclave *e)

@@ -1,0 +1,86 @@
+#include "base/log.h"
+#include "proxy/access.h"
+#include "proxy/enclave_impl.h"
+
+static void on_frame_request(void *owner, struct channel_server *c, uint64_t id, struct leg *leg,
+			     struct part *part)
+{
+	struct enclave *e = owner;
+	struct error err;
+	(void)c;
+	struct exchange *x = exchange_new(e->loop, &e->role, id, leg, part);
+	if (front_target(x, e->settings, &e->via, &err)) {
+		enclave_route(e, x);
+		return;
+	}
+	err.hop = HOP_CLIENT;
+	exchange_refuse(x, &err);
+}
+
+static void on_refused(void *owner, struct channel_server *c, const struct error *err)
+{
+	struct enclave *e = owner;
+	(void)c;
+	e->metrics.refused++;
+	metrics_error(&e->metrics, err);
+	log_write(LOG_WARN, "frames refused", LOG_ERR(err));
+}
+
+static void on_channel_closed(void *owner, struct channel_server *c)
+{
+	struct enclave *e = owner;
+	(void)c;
+	enclave_check_drained(e);
+	if (!e->paused || !e->frames)
+		return;
+	e->paused = false;
+	listener_resume(e->frames);
+}
+
+static void on_watch(void *owner, struct stream *s)
+{
+	struct enclave *e = owner;
+	signals_out_watch(e->signals, s);
+}
+
+static void on_ping(void *owner)
+{
+	struct enclave *e = owner;
+	enclave_status_ask(e->status);
+}
+
+void enclave_accept(void *arg, struct stream *s)
+{
+	struct enclave *e = arg;
+	struct error err;
+	if (!access_allows(e->settings, s, &err)) {
+		on_refused(e, NULL, &err);
+		stream_close(s);
+		return;
+	}
+	e->metrics.connections++;
+	channel_server_start(s, &e->channels);
+	if (e->channels.count < e->settings->limits.connections)
+		return;
+	e->paused = true;
+	listener_pause(e->frames);
+}
+
+void enclave_add(struct enclave *e, struct listener *frames)
+{
+	e->frames = frames;
+}
+
+void enclave_channels_init(struct enclave *e)
+{
+	e->channels = (struct channel_server_config){
+		/* The host adds to what its clients sent: a target with its scheme, and Via. */
+		.limits = PARSE_LIMITS_MAX,
+		.on_request = on_frame_request,
+		.on_refused = on_refused,
+		.on_ping = on_ping,
+		.on_watch = on_watch,
+		.on_closed = on_channel_closed,
+		.owner = e};
+	list_init(&e->channels.conns);
+}
