@@ -17,7 +17,8 @@ struct enclave_status {
 	struct enclave_status_config config;
 	uint64_t started_us;
 	struct health_hop tunnel;
-	char detail[1024]; /* the tunnel's own status */
+	struct health_report report; /* the tunnel's own */
+	bool ok;
 	uint64_t asked_us, answered_us;
 	bool asking;
 	bool host_waits;	    /* on_status is owed */
@@ -50,7 +51,7 @@ static void render(struct enclave_status *s, struct buf *out)
 		   set->tls.verify_certificates ? "true" : "false", tls_conf_root_count(s->config.tls),
 		   s->trust_hex);
 	attest_status(s->config.attest, &extra);
-	health_json(out, "enclave", set, s->started_us, &s->tunnel, buf_text(&extra));
+	s->ok = health_json(out, "enclave", set, s->started_us, &s->tunnel, buf_text(&extra));
 	buf_free(&extra);
 }
 
@@ -64,24 +65,22 @@ static void on_answer(struct task *t)
 		s->host_waits = false;
 		s->config.on_status(s->config.owner, buf_span(&json));
 	}
-	local_answer_all(&s->local, buf_span(&json), s->tunnel.ok);
+	local_answer_all(&s->local, buf_span(&json), s->ok);
 	buf_free(&json);
 }
 
 static void on_pong(void *arg, struct span status, const struct error *err)
 {
 	struct enclave_status *s = arg;
+	struct error unreadable;
 	s->asking = false;
 	s->answered_us = monotonic_us();
-	s->tunnel.ok = err == NULL;
 	s->tunnel.latency_us = s->answered_us - s->asked_us;
-	s->tunnel.detail = (struct span){0};
 	if (err)
-		s->tunnel.last = *err;
-	if (status.n && status.n <= sizeof s->detail) {
-		memcpy(s->detail, status.p, status.n);
-		s->tunnel.detail = span_trim((struct span){s->detail, status.n});
-	}
+		health_report_free(&s->report);
+	s->tunnel.ok = !err && health_report_read(&s->report, HEALTH_OF_TUNNEL, status, &unreadable);
+	if (!s->tunnel.ok)
+		s->tunnel.last = err ? *err : unreadable;
 	if (!task_posted(&s->answer))
 		loop_post(s->loop, &s->answer, on_answer);
 }
@@ -179,6 +178,8 @@ struct enclave_status *enclave_status_new(struct loop *l, const struct enclave_s
 	s->started_us = monotonic_us();
 	s->tunnel.name = "tunnel";
 	s->tunnel.address = config->settings->enclave.tunnel;
+	s->tunnel.report = &s->report;
+	health_report_init(&s->report);
 	local_init(&s->local);
 	tls_conf_trust_sha256(config->tls, trust);
 	to_hex(s->policy_hex, config->policy->digest);
@@ -189,5 +190,6 @@ struct enclave_status *enclave_status_new(struct loop *l, const struct enclave_s
 void enclave_status_free(struct enclave_status *s)
 {
 	task_cancel(&s->answer);
+	health_report_free(&s->report);
 	free(s);
 }

@@ -17,12 +17,6 @@ void health_text(struct buf *out, struct span s)
 	buf_add_text(out, "\"");
 }
 
-bool health_detail_ok(struct span detail)
-{
-	struct span ok = SPAN("{\"status\":\"ok\"");
-	return span_starts(detail, ok);
-}
-
 static void put_hop(struct buf *out, const struct health_hop *hop)
 {
 	health_text(out, span_of(hop->name));
@@ -36,9 +30,9 @@ static void put_hop(struct buf *out, const struct health_hop *hop)
 		health_text(out, span_of(hop->last.text));
 		buf_add_text(out, "}");
 	}
-	if (hop->detail.n) {
+	if (hop->report->json.n) {
 		buf_add_text(out, ",\"detail\":");
-		buf_add_span(out, hop->detail);
+		buf_add_span(out, buf_span(&hop->report->json));
 	}
 	buf_add_text(out, "}");
 }
@@ -50,10 +44,10 @@ static void put_sandbox(struct buf *out)
 		   sandbox_mode_name(now->mode), now->landlock, now->memory_locked ? "true" : "false");
 }
 
-void health_json(struct buf *out, const char *role, const struct settings *s, uint64_t started_us,
+bool health_json(struct buf *out, const char *role, const struct settings *s, uint64_t started_us,
 		 const struct health_hop *hop, const char *extra)
 {
-	bool ok = hop->ok && (hop->detail.n == 0 || health_detail_ok(hop->detail));
+	bool ok = hop->ok && hop->report->ok;
 	buf_printf(out, "{\"status\":\"%s\",\"role\":\"%s\",\"version\":\"" NP_VERSION "\",\"uptime_s\":%llu",
 		   ok ? "ok" : "failed", role, (unsigned long long)((monotonic_us() - started_us) / 1000000));
 	buf_printf(out, ",\"security\":{\"mode\":\"%s\",\"insecure\":[",
@@ -70,4 +64,5 @@ void health_json(struct buf *out, const char *role, const struct settings *s, ui
 	if (extra)
 		buf_add_text(out, extra);
 	buf_add_text(out, "}");
+	return ok;
 }

@@ -14,6 +14,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "proxy/health_report.h"
 #include "proxy/settings.h"
 
 struct health_hop {
@@ -21,16 +22,14 @@ struct health_hop {
 	const char *address;
 	bool ok;
 	uint64_t latency_us;
-	struct error last;  /* kind ERR_NONE: none */
-	struct span detail; /* JSON of the hop itself; n 0: none */
+	struct error last;		    /* kind ERR_NONE: none */
+	const struct health_report *report; /* what it says of itself; empty: nothing */
 };
 
-/* extra: more members of the object, JSON text that begins with a comma, or NULL. */
-void health_json(struct buf *out, const char *role, const struct settings *s, uint64_t started_us,
+/* extra: more members of the object, JSON text that begins with a comma, or NULL. Whether all is well. What
+ * is written here and does not pass health_report.c the host leaves out: new members need a row there. */
+bool health_json(struct buf *out, const char *role, const struct settings *s, uint64_t started_us,
 		 const struct health_hop *hop, const char *extra);
-
-/* Does the detail of a hop say "status":"ok"? */
-bool health_detail_ok(struct span detail);
 
 /* A JSON string with its quotes. */
 void health_text(struct buf *out, struct span s);

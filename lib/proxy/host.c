@@ -183,20 +183,28 @@ static void on_done(void *owner, struct exchange *x)
 static void on_pong(void *arg, struct span status, uint64_t us, const struct error *err)
 {
 	struct host *h = arg;
+	struct health_report report;
+	struct error unreadable;
 	struct buf json;
 	h->pinging = false;
+	health_report_init(&report);
+	if (!err && !health_report_read(&report, HEALTH_OF_ENCLAVE, status, &unreadable))
+		err = &unreadable;
 	if (err)
 		h->last_error = *err;
+	if (err && !err->hop)
+		h->last_error.hop = HOP_ENCLAVE;
 	struct health_hop enclave = {.name = "enclave",
 				     .address = h->settings->host_proxy.enclave,
 				     .ok = !err,
 				     .latency_us = us,
 				     .last = h->last_error,
-				     .detail = status};
+				     .report = &report};
 	buf_init(&json, BLOCK_SIZE);
-	health_json(&json, "host", h->settings, h->started_us, &enclave, NULL);
-	local_answer_all(&h->waiting, buf_span(&json), health_detail_ok(buf_span(&json)));
+	bool ok = health_json(&json, "host", h->settings, h->started_us, &enclave, NULL);
+	local_answer_all(&h->waiting, buf_span(&json), ok);
 	buf_free(&json);
+	health_report_free(&report);
 	check_drained(h);
 }
 

@@ -2,7 +2,10 @@
 import json
 import re
 import socket
+import struct
+import threading
 
+import pytest
 from harness.origin import pattern
 
 
@@ -58,6 +61,87 @@ def test_the_tunnel_is_gone(start_chain):
     assert enclave["state"] == "ok"
     assert enclave["detail"]["hops"]["tunnel"]["state"] == "failed"
     assert enclave["detail"]["hops"]["tunnel"]["last_error"]["hop"] == "tunnel"
+
+
+class Liar:
+    """Stands in the enclave's or the tunnel's place and says of itself whatever it likes."""
+
+    PING, PONG = 6, 7
+
+    def __init__(self, address, status, framed=True):
+        self.status, self.framed = status, framed
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(address.removeprefix("unix:"))
+        self.listener.listen(16)
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                peer, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(peer.makefile("rwb"),), daemon=True).start()
+
+    def _serve(self, peer):
+        with peer:
+            while self.framed and len(header := peer.read(5)) == 5:
+                length, kind = struct.unpack(">IB", header)
+                peer.read(length)
+                if kind == self.PING:
+                    peer.write(struct.pack(">IB", len(self.status), self.PONG) + self.status)
+                    peer.flush()
+            if not self.framed:  # the tunnel: one question a connection
+                peer.read(struct.unpack(">I", peer.read(4))[0])
+                peer.write(struct.pack(">I", len(self.status)) + self.status)
+
+
+@pytest.mark.parametrize("status, readable", [
+    (b'{"status":"ok","role":"enclave","hops":{"host":{"state":"ok"}},"security":{"mode":"secure"}}', True),
+    (b'{"status":"ok","__proto__":{},"security":{"insecure":["\\u001b[2J<script>"]}}', True),
+    (b'{"status":"ok"},"status":"ok","x":{"y":1}', False),
+    (b'{"status":"ok"}},"security":{"mode":"secure"', False),
+    (b'{"status":"ok","role":"enclave', False), (b'{"status":"ok","status":"failed"}', False),
+    (b'{"status":"ok","version":"0.1.0\\"},\\"x\\":\\""}', False), (b'{"status":"ok","uptime_s":{}}', False),
+    (b"", False), (b"\0", False), (b"\xff" * 100, False), (b"[" * 16000, False), (b'{"a":' * 2000, False),
+    (b'{"status":"ok","x":"' + b"x" * 16000 + b'"}', True),
+])
+def test_an_enclave_that_lies(start_chain, status, readable):
+    """It may say that it is well. It cannot change what the host says, nor what the page is."""
+    chain = start_chain(start=False)
+    liar = Liar(chain.sockets["enclave"], status)
+    chain.start("host")
+    code, document = health(chain.front)
+    liar.listener.close()
+    assert set(document) == {"status", "role", "version", "uptime_s", "security", "hops"}
+    assert document["role"] == "host" and document["security"]["mode"] == "secure"
+    assert list(document["hops"]) == ["enclave"]
+    enclave = document["hops"]["enclave"]
+    assert (code, enclave["state"]) == ((200, "ok") if readable else (503, "failed"))
+    assert ("detail" in enclave) == readable
+    if readable:
+        assert not set(enclave["detail"]) - {"status", "role", "security"}
+        assert "hops" not in enclave["detail"]
+    else:
+        assert (enclave["last_error"]["kind"], enclave["last_error"]["hop"]) == ("protocol", "enclave")
+    assert not chain.host.matching("script|proto__")
+
+
+@pytest.mark.parametrize("status, readable", [
+    (b'{"status":"ok","version":"0.1.0","role":"enclave","policy":{"mode":"enforce"}}', True),
+    (b'{"status":"ok","uptime":-1}', False), (b'{"status":"ok","errors":{"dns":"many"}}', False),
+    (b'{"status":"connected","open":1}', False),
+])
+def test_a_tunnel_that_lies(start_chain, status, readable):
+    """The same for what apps in the enclave, and the host behind them, are told of the tunnel."""
+    chain = start_chain(start=False)
+    liar = Liar(chain.sockets["tunnel"], status, framed=False)
+    chain.start("enclave")
+    code, document = health(chain.inner)
+    liar.listener.close()
+    tunnel = document["hops"]["tunnel"]
+    assert (code, document["role"]) == (200 if readable else 503, "enclave")
+    assert tunnel.get("detail") == ({"status": "ok", "version": "0.1.0"} if readable else None)
 
 
 def test_head_and_other_methods(chain):
