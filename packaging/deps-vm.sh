@@ -3,13 +3,14 @@
 #
 #   $vm/qemu-nitro   QEMU with the nitro-enclave machine, which no distribution's package has: Debian's source, libcbor
 #   $vm/bzImage      a small kernel with virtio-mmio, vsock and NSM built in: Debian's source, tests/enclave/kernel.config
+#   $vm/linux.deb    the kernel that Debian's cloud images run, all but the basics of it modules
 #   $vm/uml/         User-Mode Linux of Debian's, its vsock modules, and the C library it wants
 #
 # Each has a NAME.from that says what it is and by which recipe it was made; another recipe makes it anew.
 # shellcheck disable=SC2154,SC2086  # deps.sh's variables; lists of suites
 
 vm=${NITROPROXY_VM:-${XDG_CACHE_HOME:-$HOME/.cache}/nitroproxy/vm}
-vm_seed=${NITROPROXY_VM_CACHE:-}
+vm_seed=${NITROPROXY_VM_CACHE-$tree/../shared/vm-cache} # made already, for a machine that begins empty, as CI's does
 
 packages_vm_run=(libgnutls30 libcbor0.8 libfdt1 libglib2.0-0 zlib1g qemu-system-data seabios cpio)
 packages_vm_build=(libcbor-dev libglib2.0-dev libfdt-dev libgnutls28-dev zlib1g-dev flex bison bc libelf-dev lz4
@@ -26,6 +27,7 @@ vm_recipe() { # NAME
 	case $1 in
 	qemu-nitro) declare -f vm_build_qemu && echo "$qemu_version" ;;
 	bzImage) declare -f vm_build_kernel && echo "$kernel_version" && cat "$tree/tests/enclave/kernel.config" ;;
+	linux.deb) declare -f vm_fetch_kernel && echo "$kernel_version $kernel_suites" ;;
 	uml) declare -f vm_fetch_uml && echo "$uml_suites" ;;
 	esac | sha256sum | cut -d ' ' -f 1
 }
@@ -102,6 +104,24 @@ vm_fetch_uml() {
 	say "note: no user-mode-linux from: $uml_suites"
 }
 
+# ---- Debian's kernel ----------------------------------------------------------------------------------------------
+
+vm_fetch_kernel() {
+	local suite name
+	for suite in $kernel_suites; do
+		vm_private_suite "$suite" || continue
+		name=$(apt_private apt-cache search --names-only "^linux-image-${kernel_version//./\\.}\..*-cloud-amd64$" 2>/dev/null |
+			cut -d ' ' -f 1 | sort -V | tail -n 1) || true
+		[ -n "$name" ] || continue
+		private_dir "$work/deb"
+		(cd "$work/deb" && apt_private apt-get download "$name") >>"$work/log" 2>&1 || continue
+		cp "$work"/deb/"$name"_*.deb "$vm/linux.deb"
+		vm_note linux.deb "$name ($suite)"
+		return
+	done
+	say "note: no Linux $kernel_version for cloud images from: $kernel_suites"
+}
+
 # ---- QEMU ---------------------------------------------------------------------------------------------------------
 
 vm_build_qemu() {
@@ -171,6 +191,7 @@ install_enclave_tests() {
 	chmod 755 "$work"
 	[ $want_system = no ] || install_packages "${packages_vm_run[@]}"
 	! vm_missing uml || vm_fetch_uml
+	! vm_missing linux.deb || vm_fetch_kernel
 	for name in qemu-nitro bzImage; do
 		if vm_missing $name && ! vm_from_seed $name; then build+=("$name"); fi
 	done

@@ -5,8 +5,9 @@
 #
 #   --no-tests        only what the build needs, without compilers, servers and clients for the tests
 #   --enclave-tests   also what tests/enclave boots: QEMU with the nitro-enclave machine, a kernel, User-Mode Linux.
-#                     The first two are built, which takes a quarter of an hour, unless NITROPROXY_VM_CACHE names a
-#                     directory that has them with their SHA256SUMS.  They go to ~/.cache/nitroproxy/vm
+#                     The first two are built, which takes a quarter of an hour, unless NITROPROXY_VM_CACHE, by
+#                     default ../shared/vm-cache beside this checkout, is a directory that has them with their
+#                     SHA256SUMS (set but empty: build them).  They go to ~/.cache/nitroproxy/vm, or NITROPROXY_VM
 #   --enclave-tests-quick  likewise, but without what would have to be built
 #   --bench           also the programs that tests/bench measures nitroproxy against
 #   --no-system       install no packages (needs no root); only build mbedTLS and llhttp

@@ -10,13 +10,14 @@
 #                      names its program
 #   --kernel FILE      the kernel, with --cmdline and, if nsm is a module of it, --module
 #   --kernel-deb FILE  kernel and modules from a package of Debian's (linux-image-6.12..-cloud-amd64), for emulators
+#   --blobs DIR        where AWS's kernel is                         (default: /usr/share/nitro_enclaves/blobs)
 #   --module FILE      a kernel module, .ko or .ko.xz, to be loaded at start; may be repeated, order counts
 #   --cmdline TEXT     the kernel's command line
 #   --tool FILE        the nitroproxy that builds, where --binary does not run here (other architecture)
 #   --help             this text
 #
-# Without --kernel and --kernel-deb the kernel is AWS's, which nitro-cli's package aws-nitro-enclaves-cli-devel puts
-# into /usr/share/nitro_enclaves/blobs.  The same input gives the same file, bit for bit; its PCRs are printed as
+# Without --kernel and --kernel-deb the kernel is AWS's, with its command line and module, as nitro-cli's package
+# aws-nitro-enclaves-cli-devel has them: DIR/bzImage, cmdline and nsm.ko.  The same input gives the same file, bit for bit; its PCRs are printed as
 # nitro-cli build-enclave prints them.
 set -euo pipefail
 export LC_ALL=C
@@ -45,6 +46,7 @@ while [ $# -gt 0 ]; do
 	--app) value "$@" && app=$2 && shift ;;
 	--kernel) value "$@" && kernel=$2 && shift ;;
 	--kernel-deb) value "$@" && kernel_deb=$2 && shift ;;
+	--blobs) value "$@" && blobs=$2 && shift ;;
 	--module) value "$@" && modules+=("$2") && shift ;;
 	--cmdline) value "$@" && cmdline=$2 && shift ;;
 	--tool) value "$@" && tool=$2 && shift ;;

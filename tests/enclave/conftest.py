@@ -10,12 +10,14 @@ import pytest
 sys.path[:0] = [str(pathlib.Path(__file__).parent.parent / "support" / "py"), str(pathlib.Path(__file__).parent)]
 
 import vm  # noqa: E402
+from vm import enclave_config  # noqa: E402
 from harness import client, process  # noqa: E402
 from harness.origin import Origin, tls_context  # noqa: E402
 from harness.pki import Pki  # noqa: E402
 
 client.TIMEOUT = 60  # an emulated CPU on a busy machine
 TAIL = 60  # lines of each process's log in the report of a failure
+FIGURES = []
 
 
 def pytest_runtest_setup(item):
@@ -29,6 +31,16 @@ def pytest_runtest_makereport(item, call):
         for p in process.everything:
             if lines := p.lines[item.log_starts.get(p, 0):][-TAIL:]:
                 report.sections.append((f"log of {p.name}, pid {p.pid}", "\n".join(lines)))
+
+
+def figure(text):
+    """What was measured, said at the end whether the test passes or not; dev.sh test repeats such lines."""
+    FIGURES.append(text)
+
+
+def pytest_terminal_summary(terminalreporter):
+    for text in FIGURES:
+        terminalreporter.write_line(f"figure: {text}")
 
 
 @pytest.fixture(scope="session")
@@ -69,14 +81,6 @@ def emulator():
 def uml():
     if reason := vm.missing("uml/linux"):
         pytest.skip(reason)
-
-
-def enclave_config(**enclave):
-    """The shipped configuration of the image, with settings of its enclave section changed."""
-    text = (vm.TREE / "config" / "enclave.json").read_text()
-    config = json.loads("\n".join(line for line in text.splitlines() if not line.strip().startswith("//")))
-    config["enclave"].update(enclave)
-    return config
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ import pytest
 
 import vm
 from harness.chain import NITROPROXY
-from conftest import enclave_config
+from conftest import enclave_config, figure
 from harness.origin import Origin, pattern, tls_context
 
 
@@ -28,7 +28,8 @@ def chain(workdir, make_image, origin):
     chain.wait_ready()
     ready = time.monotonic()
     assert chain.front.get(f"{origin.url}/bytes/10").body == pattern(10)
-    print(f"\nenclave ready after {ready - began:.2f} s, first answer after {time.monotonic() - began:.2f} s")
+    figure(f"from the start of the emulator to ready {ready - began:.2f} s, "
+           f"to the first proxied answer {time.monotonic() - began:.2f} s")
     yield chain
     chain.stop()
 
@@ -197,7 +198,7 @@ def test_memory(directory, make_image, origin, memory):
 
 def test_a_clock_that_cannot_be_right(directory, make_image, origin):
     image, _ = make_image()
-    chain = vm.EmulatedChain(directory, image, qemu_options=["-rtc", "base=1970-03-01"])
+    chain = vm.EmulatedChain(directory, image, options=["-rtc", "base=1970-03-01"])
     try:
         chain.wait_ready()
         before = len(origin.requests)

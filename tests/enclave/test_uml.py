@@ -4,6 +4,7 @@ import subprocess
 import pytest
 
 import vm
+from conftest import figure
 from harness.chain import NITROPROXY
 from test_image import pcr_in
 
@@ -22,7 +23,8 @@ def start_guest(directory, pki, uml):
 
 def passed(guest, timeout=180):
     status = guest.result(timeout)
-    print("\n" + "\n".join(guest.matching("^case ")))
+    for line in guest.matching("^case "):
+        figure(f"{guest.name}, {line}")
     assert status == 0, guest.tail(100)
 
 

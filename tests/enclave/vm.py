@@ -1,5 +1,7 @@
 """Machines for the enclave: QEMU's nitro-enclave machine, User-Mode Linux, and the vsock between them."""
+import ctypes
 import json
+import mmap
 import os
 import pathlib
 import shutil
@@ -7,6 +9,7 @@ import socket
 import subprocess
 import tempfile
 import threading
+import time
 
 from harness.chain import NITROPROXY, flags
 from harness.client import Front
@@ -87,11 +90,19 @@ class Heartbeat:
 
 # ---- the emulated enclave -----------------------------------------------------------------------------------------
 
-def build_image(directory, config, ca_file, app=None, options=()):
+def enclave_config(**enclave):
+    """The shipped configuration of the image, with settings of its enclave section changed."""
+    text = (TREE / "config" / "enclave.json").read_text()
+    config = json.loads("\n".join(line for line in text.splitlines() if not line.strip().startswith("//")))
+    config["enclave"].update(enclave)
+    return config
+
+
+def build_image(directory, config, ca_file, app=None, options=(), kernel=("--kernel", VM / "bzImage")):
     """packaging/eif/build.sh; the image and its measurements."""
     work = pathlib.Path(tempfile.mkdtemp(dir=directory))
     (work / "config.json").write_text(json.dumps(config))
-    argv = [TREE / "packaging/eif/build.sh", "--binary", STATIC, "--kernel", VM / "bzImage",
+    argv = [TREE / "packaging/eif/build.sh", "--binary", STATIC, *kernel,
             "--config", work / "config.json", "--ca-file", ca_file, "--output", work / "enclave.eif"]
     if app:
         argv += ["--app", app]
@@ -109,13 +120,33 @@ def app_directory(directory):
     return root
 
 
-class Qemu(Process):
-    """An image in QEMU's nitro-enclave machine, emulated: no KVM needed. Its console is the log."""
+def tsc_khz():
+    """How fast the CPU counts its cycles (rdtsc), by the clock."""
+    code = mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+    code.write(bytes.fromhex("0f31 48c1e220 4809d0 c3"))  # rdtsc; shl rdx, 32; or rax, rdx; ret
+    rdtsc = ctypes.CFUNCTYPE(ctypes.c_uint64)(ctypes.addressof(ctypes.c_char.from_buffer(code)))
+    cycles, began = rdtsc(), time.monotonic_ns()
+    time.sleep(0.05)
+    return (rdtsc() - cycles) * 1_000_000 // (time.monotonic_ns() - began)
 
-    def __init__(self, image, control, memory=128, options=()):
+
+class Qemu(Process):
+    """
+    An image in QEMU's nitro-enclave machine, emulated: no KVM needed. Its console is the log.
+
+    acpi: for Debian's kernels, which find no virtio device otherwise. That hardware has no timer by which they could
+    measure how fast the CPU counts, and they try for ever: they are told. QEMU's own words to the kernel are not
+    measured.
+    """
+
+    def __init__(self, image, control, memory=128, options=(), acpi=False):
+        machine = "nitro-enclave,vsock=c,id=i-0abcdef-enc0123456789"
+        if acpi:
+            machine += ",acpi=on"
+            options = [*options, "-append", f"tsc_early_khz={tsc_khz()} tsc=reliable"]
         super().__init__("enclave", [
             VM / "qemu-nitro", "-L", "/usr/share/qemu", "-L", "/usr/share/seabios",
-            "-M", "nitro-enclave,vsock=c,id=i-0abcdef-enc0123456789", "-accel", "tcg", "-cpu", "max", "-smp", "1",
+            "-M", machine, "-accel", "tcg", "-cpu", "max", "-smp", "1",
             "-m", f"{memory}M", "-display", "none", "-nodefaults", "-no-user-config", "-serial", "stdio", "-no-reboot",
             "-chardev", f"socket,id=c,path={control}", "-kernel", image, *options])
 
@@ -178,8 +209,8 @@ class Uml(Process):
 class EmulatedChain:
     """host and tunnel on this machine, the enclave in QEMU; hybrid vsock between them."""
 
-    def __init__(self, directory, image, cid=ENCLAVE, memory=128, qemu_options=(), start=True, tunnel=None, host=None):
-        self.directory, self.image, self.memory, self.qemu_options = directory, image, memory, qemu_options
+    def __init__(self, directory, image, cid=ENCLAVE, start=True, tunnel=None, host=None, **qemu):
+        self.directory, self.image, self.qemu = directory, image, qemu
         self.uds = directory / "v"
         self.tunnel = self.host = None
         self.tunnel_settings = {"listen": f"hybrid:{self.uds}:5001", "allow_cidr": "127.0.0.0/8", **(tunnel or {})}
@@ -191,7 +222,7 @@ class EmulatedChain:
 
     def start_enclave(self, cid=ENCLAVE):
         self.vsockd = Vsockd(self.directory, {cid: self.uds})
-        self.enclave = Qemu(self.image, self.vsockd.control(cid), self.memory, self.qemu_options)
+        self.enclave = Qemu(self.image, self.vsockd.control(cid), **self.qemu)
 
     def start_host(self):
         self.tunnel = Process("tunnel", [NITROPROXY, "tunnel", *flags(self.tunnel_settings)])
