@@ -1,16 +1,23 @@
 #include "base/mem.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+/* Nothing here may allocate, and no handler may run: neither would find what it needs. */
+void mem_exhausted(void)
+{
+	static const char text[] = "nitroproxy: out of memory\n";
+	ssize_t written = write(STDERR_FILENO, text, sizeof text - 1);
+	(void)written;
+	_exit(MEM_EXHAUSTED_STATUS);
+}
 
 static void *checked(void *p)
 {
-	if (p)
-		return p;
-	static const char text[] = "nitroproxy: out of memory\n";
-	fputs(text, stderr);
-	abort();
+	if (!p)
+		mem_exhausted();
+	return p;
 }
 
 void *mem_alloc(size_t size)

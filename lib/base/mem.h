@@ -7,6 +7,11 @@
 
 #include <stddef.h>
 
+#define MEM_EXHAUSTED_STATUS 71 /* the process's; EX_OSERR of sysexits.h */
+
+/* For whoever is told by a library that it has found none. */
+_Noreturn void mem_exhausted(void);
+
 void *mem_alloc(size_t size); /* not cleared */
 void *mem_zero(size_t size);  /* cleared */
 void *mem_resize(void *p, size_t size);

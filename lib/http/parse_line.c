@@ -32,6 +32,10 @@ bool parse_is_target(struct span s)
  *
  * The version is cut off at the end and the method at the front; what is between must
  * be a target, so that a second space anywhere is an error.
+ *
+ * What has the form of a version, but is neither 1.0 nor 1.1, is 505, whichever digit is odd. RFC 9110
+ *section 2.5 would have a server take 1.2 for 1.1; no such version exists, and whoever writes it is looking
+ *for two readers that disagree.
  */
 bool parse_request_line(struct span line, size_t target_max, struct head *h, struct error *err)
 {
@@ -43,10 +47,8 @@ bool parse_request_line(struct span line, size_t target_max, struct head *h, str
 		return error_set(err, ERR_BAD_REQUEST, "the request line does not end with an HTTP version");
 	struct span target = {rest.p, rest.n - 9};
 	char major = rest.p[rest.n - 3], minor = rest.p[rest.n - 1];
-	if (major > '1')
-		return error_set(err, ERR_VERSION, "only HTTP/1.1 and HTTP/1.0 are spoken here");
 	if (major != '1' || minor > '1')
-		return error_set(err, ERR_BAD_REQUEST, "not a version of HTTP that exists");
+		return error_set(err, ERR_VERSION, "only HTTP/1.1 and HTTP/1.0 are spoken here");
 	if (target.n > target_max)
 		return error_set(err, ERR_URL_SIZE, "the request target has %zu bytes, the limit is %zu",
 				 target.n, target_max);

@@ -75,11 +75,21 @@ static void finish(struct tunnel_dial *d, struct stream *s, const struct error *
 	fn(arg, s, err);
 }
 
+/*
+ * Whose it is. That an address was tried in vain is the service's (RFC 9209 sections 2.3.8 to 2.3.14: "the
+ * next hop"); all else is what the tunnel found before there was a next hop: the name server's no, too
+ * (2.3.2: "the intermediary encountered a DNS error").
+ */
+static bool is_of_service(enum error_kind kind)
+{
+	return kind == ERR_REFUSED || kind == ERR_UNREACHABLE || kind == ERR_CONNECT_TIMEOUT ||
+	       kind == ERR_RESET;
+}
+
 static void finish_failed(struct tunnel_dial *d, const struct error *why)
 {
 	struct error err = *why;
-	bool ours = err.kind == ERR_LIMIT || err.kind == ERR_DNS_TIMEOUT || err.kind == ERR_ADDRESS_DENIED;
-	err.hop = ours ? HOP_TUNNEL : HOP_SERVICE;
+	err.hop = is_of_service(err.kind) ? HOP_SERVICE : HOP_TUNNEL;
 	finish(d, NULL, &err);
 }
 

@@ -31,8 +31,8 @@ struct tunnel_dial;
 
 /*
  * NULL: refused at once, with err. Else one callback, from the loop, or tunnel_dial_cancel. Errors of the
- * service's have its hop: no such name (ERR_DNS), ERR_REFUSED, ERR_UNREACHABLE, ERR_CONNECT_TIMEOUT; the
- * others are the tunnel's: ERR_DENIED, ERR_ADDRESS_DENIED, ERR_DNS_TIMEOUT, ERR_LIMIT. target is borrowed.
+ * service's have its hop: ERR_REFUSED, ERR_UNREACHABLE, ERR_CONNECT_TIMEOUT, ERR_RESET; the others are the
+ * tunnel's: ERR_DENIED, ERR_ADDRESS_DENIED, ERR_DNS, ERR_DNS_TIMEOUT, ERR_LIMIT, ERR_IO. target is borrowed.
  */
 struct tunnel_dial *tunnel_dial_start(struct tunnel *t, struct tunnel_target *target, dial_fn *fn, void *arg,
 				      struct error *err);

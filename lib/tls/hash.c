@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "tls/tls_error.h"
 
 static const unsigned char *bytes(struct span s)
 {
@@ -61,7 +62,7 @@ void hash_hmac(const uint8_t key[HASH_SIZE], const struct span *v, size_t count,
 	mbedtls_md_context_t ctx;
 
 	mbedtls_md_init(&ctx);
-	CHECK(mbedtls_md_setup(&ctx, mbedtls_md_info_from_type(MBEDTLS_MD_SHA256), 1) == 0);
+	tls_must(mbedtls_md_setup(&ctx, mbedtls_md_info_from_type(MBEDTLS_MD_SHA256), 1));
 	CHECK(mbedtls_md_hmac_starts(&ctx, key, HASH_SIZE) == 0);
 	for (size_t i = 0; i < count; i++)
 		CHECK(mbedtls_md_hmac_update(&ctx, bytes(v[i]), v[i].n) == 0);
@@ -72,8 +73,8 @@ void hash_hmac(const uint8_t key[HASH_SIZE], const struct span *v, size_t count,
 void hash_pbkdf2(struct span password, struct span salt, unsigned iterations, uint8_t out[HASH_SIZE])
 {
 	CHECK(iterations > 0);
-	CHECK(mbedtls_pkcs5_pbkdf2_hmac_ext(MBEDTLS_MD_SHA256, bytes(password), password.n, bytes(salt),
-					    salt.n, iterations, HASH_SIZE, out) == 0);
+	tls_must(mbedtls_pkcs5_pbkdf2_hmac_ext(MBEDTLS_MD_SHA256, bytes(password), password.n, bytes(salt),
+					       salt.n, iterations, HASH_SIZE, out));
 }
 
 bool hash_equal(const uint8_t a[HASH_SIZE], const uint8_t b[HASH_SIZE])

@@ -42,8 +42,8 @@ static bool set_protocol(struct tls_conf *c, const struct tls_options *o, struct
 {
 	mbedtls_ssl_config *ssl = &c->ssl;
 	int endpoint = o->role == TLS_SERVER ? MBEDTLS_SSL_IS_SERVER : MBEDTLS_SSL_IS_CLIENT;
-	CHECK(mbedtls_ssl_config_defaults(ssl, endpoint, MBEDTLS_SSL_TRANSPORT_STREAM,
-					  MBEDTLS_SSL_PRESET_DEFAULT) == 0);
+	tls_must(mbedtls_ssl_config_defaults(ssl, endpoint, MBEDTLS_SSL_TRANSPORT_STREAM,
+					     MBEDTLS_SSL_PRESET_DEFAULT));
 	if (!tls_suites_read(c->suites, o->cipher_suites, o->min_version, err))
 		return false;
 	mbedtls_ssl_conf_rng(ssl, entropy_rng, NULL);
@@ -135,11 +135,11 @@ static bool set_server(struct tls_conf *c, const struct tls_options *o, struct e
 	rc = mbedtls_pk_check_pair(&c->chain.pk, &c->key, entropy_rng, NULL);
 	if (rc)
 		return error_set(err, ERR_CONFIG, "server key: not the key of the certificate");
-	CHECK(mbedtls_ssl_conf_own_cert(&c->ssl, &c->chain, &c->key) == 0);
+	tls_must(mbedtls_ssl_conf_own_cert(&c->ssl, &c->chain, &c->key));
 	if (o->no_tickets)
 		return true;
-	CHECK(mbedtls_ssl_ticket_setup(&c->ticket, entropy_rng, NULL, MBEDTLS_CIPHER_AES_256_GCM,
-				       TICKET_LIFETIME_S) == 0);
+	tls_must(mbedtls_ssl_ticket_setup(&c->ticket, entropy_rng, NULL, MBEDTLS_CIPHER_AES_256_GCM,
+					  TICKET_LIFETIME_S));
 	mbedtls_ssl_conf_session_tickets_cb(&c->ssl, mbedtls_ssl_ticket_write, mbedtls_ssl_ticket_parse,
 					    &c->ticket);
 	return true;

@@ -1,9 +1,17 @@
 #include "tls/tls_error.h"
 
+#include <mbedtls/asn1.h>
+#include <mbedtls/bignum.h>
+#include <mbedtls/cipher.h>
+#include <mbedtls/ecp.h>
 #include <mbedtls/error.h>
+#include <mbedtls/md.h>
+#include <mbedtls/pk.h>
+#include <mbedtls/x509.h>
 #include <stdio.h>
 
 #include "base/check.h"
+#include "base/mem.h"
 
 /* RFC 8446 section 6.2 and the IANA registry of alerts. */
 static const struct {
@@ -54,6 +62,36 @@ const char *tls_reason(int rc, char buf[TLS_REASON_MAX])
 	return buf;
 }
 
+/* A code is minus the sum of a module's reason (a multiple of 0x80) and a detail below it (mbedtls/error.h).
+ */
+static bool is_memory(int rc)
+{
+	int reason = -(-rc & ~0x7f), detail = -(-rc & 0x7f);
+	switch (reason) {
+	case MBEDTLS_ERR_SSL_ALLOC_FAILED:
+	case MBEDTLS_ERR_X509_ALLOC_FAILED:
+	case MBEDTLS_ERR_PK_ALLOC_FAILED:
+	case MBEDTLS_ERR_ECP_ALLOC_FAILED:
+	case MBEDTLS_ERR_MD_ALLOC_FAILED:
+	case MBEDTLS_ERR_CIPHER_ALLOC_FAILED:
+		return true;
+	default:
+		return detail == MBEDTLS_ERR_MPI_ALLOC_FAILED || detail == MBEDTLS_ERR_ASN1_ALLOC_FAILED;
+	}
+}
+
+void tls_check_memory(int rc)
+{
+	if (rc < 0 && is_memory(rc))
+		mem_exhausted();
+}
+
+void tls_must(int rc)
+{
+	tls_check_memory(rc);
+	CHECK(rc == 0);
+}
+
 static bool set_alert(struct error *err, int alert, bool tls13_only)
 {
 	char name[TLS_REASON_MAX];
@@ -95,6 +133,7 @@ static bool set_handshake(struct error *err, int rc, bool tls13_only)
 bool tls_error_set(struct error *err, const mbedtls_ssl_context *ssl, int rc, bool handshake)
 {
 	char why[TLS_REASON_MAX];
+	tls_check_memory(rc);
 	const mbedtls_ssl_config *conf = ssl->MBEDTLS_PRIVATE(conf);
 	bool tls13_only = conf->MBEDTLS_PRIVATE(min_tls_version) == MBEDTLS_SSL_VERSION_TLS1_3;
 	if (rc == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE) /* the alert still stands where it was read to */

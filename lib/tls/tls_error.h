@@ -14,6 +14,12 @@ const char *tls_reason(int rc, char buf[TLS_REASON_MAX]);
 /* "certificate_expired (45)"; a number alone when it is unknown. */
 const char *tls_alert_name(int alert, char buf[TLS_REASON_MAX]);
 
+/* Calls that can fail only for want of memory: that ends the process, anything else is a broken invariant. */
+void tls_must(int rc);
+
+/* rc says that there was no memory: that ends the process, lest a certificate or a peer be blamed for it. */
+void tls_check_memory(int rc);
+
 /* What a failed handshake, read or write means. Sets kind, hop service, and a sentence. */
 bool tls_error_set(struct error *err, const mbedtls_ssl_context *ssl, int rc, bool handshake);
 

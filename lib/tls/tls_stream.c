@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "tls/server_name.h"
+#include "tls/tls_error.h"
 #include "tls/tls_impl.h"
 
 static void step(struct tls *t);
@@ -306,7 +307,7 @@ static bool set_host(struct tls *t, uint16_t port)
 	if (!server_name_init(&name, t->host))
 		return error_set(&t->broken, ERR_BAD_REQUEST,
 				 "the host is neither a DNS name nor an IP address");
-	CHECK(mbedtls_ssl_set_hostname(&t->ssl, name.ip_len ? NULL : name.text) == 0);
+	tls_must(mbedtls_ssl_set_hostname(&t->ssl, name.ip_len ? NULL : name.text));
 	int n = snprintf(t->key, sizeof t->key - sizeof t->conf->identity, "%s:%u ", t->host, port);
 	memcpy(t->key + n, t->conf->identity, sizeof t->conf->identity);
 	t->key_len = (size_t)n + sizeof t->conf->identity;
@@ -338,7 +339,7 @@ struct tls *tls_start(const struct tls_start *o, tls_done_fn *fn, void *arg)
 	t->host = mem_text(o->host);
 	t->sessions = o->sessions;
 	mbedtls_ssl_init(&t->ssl);
-	CHECK(mbedtls_ssl_setup(&t->ssl, &o->conf->ssl) == 0);
+	tls_must(mbedtls_ssl_setup(&t->ssl, &o->conf->ssl));
 	mbedtls_ssl_set_bio(&t->ssl, t, tls_bio_send, tls_bio_recv, NULL);
 	if (client && set_host(t, o->port))
 		tls_offer_session(t);

@@ -19,6 +19,7 @@
 #include "tls/cert_view.h"
 #include "tls/name_constraints.h"
 #include "tls/server_name.h"
+#include "tls/tls_error.h"
 #include "tls/verify_cert.h"
 
 #define SIGNATURE_BUDGET  64
@@ -74,9 +75,12 @@ static bool signature_is_good(const mbedtls_x509_crt *child, const mbedtls_x509_
 		return false;
 	/* mbedTLS takes the key of a const certificate as its own to use; it does not change it. */
 	mbedtls_pk_context *pk = (mbedtls_pk_context *)(uintptr_t)&issuer->pk;
-	return mbedtls_pk_can_do(pk, type) &&
-	       mbedtls_pk_verify_ext(type, child->MBEDTLS_PRIVATE(sig_opts), pk, md, hash,
-				     mbedtls_md_get_size(info), sig->p, sig->len) == 0;
+	if (!mbedtls_pk_can_do(pk, type))
+		return false;
+	int rc = mbedtls_pk_verify_ext(type, child->MBEDTLS_PRIVATE(sig_opts), pk, md, hash,
+				       mbedtls_md_get_size(info), sig->p, sig->len);
+	tls_check_memory(rc);
+	return rc == 0;
 }
 
 static bool check_signature(struct search *s, const mbedtls_x509_crt *child, const mbedtls_x509_crt *issuer)

@@ -54,7 +54,8 @@ BAD_HEADS = {
     "name with bytes over 0x7f": (lambda t: b"GET %s HTTP/1.1\r\nHost: x\r\nX\xe4: a\r\n\r\n" % t, 400),
     # request line
     "HTTP/0.9": (lambda t: b"GET %s\r\n\r\n" % t, 400),
-    "HTTP/1.2": (plain(b"GET TARGET HTTP/1.2"), 400),
+    "HTTP/0.9 that says so": (plain(b"GET TARGET HTTP/0.9"), 505),
+    "HTTP/1.2": (plain(b"GET TARGET HTTP/1.2"), 505),
     "HTTP/2.0": (plain(b"GET TARGET HTTP/2.0"), 505),
     "HTTP/11": (plain(b"GET TARGET HTTP/11"), 400),
     "http/1.1": (plain(b"GET TARGET http/1.1"), 400),

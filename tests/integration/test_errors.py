@@ -24,9 +24,9 @@ def assert_problem(answer, status, error, hop):
 def test_no_such_name(front):
     answer = front.get("https://no-such-name.invalid/")
     if answer.status == 504:  # a machine whose name server does not answer
-        assert_problem(answer, 504, "dns_timeout", "service")
+        assert_problem(answer, 504, "dns_timeout", "tunnel")
     else:
-        assert_problem(answer, 502, "dns_error", "service")
+        assert_problem(answer, 502, "dns_error", "tunnel")
 
 
 def test_nobody_listens(front):

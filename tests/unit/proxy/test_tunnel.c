@@ -229,7 +229,7 @@ static void what_is_refused(void **state)
 	assert_refused(t, "169.254.169.254", 80, "address_denied", "tunnel");
 	bench_free(t);
 	t = BENCH(LOOPBACK);
-	assert_refused(t, "no-such-name.invalid", 80, "dns", "service");
+	assert_refused(t, "no-such-name.invalid", 80, "dns", "tunnel");
 	bench_free(t);
 	t = BENCH(); /* localhost resolves, but none of its addresses may be dialled */
 	assert_refused(t, "localhost", 80, "address_denied", "tunnel");
