@@ -13,6 +13,7 @@ struct client_conn {
 	struct writer writer;
 	struct leg leg;
 	bool keep_alive; /* the response allows another exchange */
+	bool broken;	 /* raw bytes broke off: the service shall not take what it got for all there was */
 	unsigned exchanges;
 	struct task swallowed; /* raw: the request's head, as if it had been sent */
 	struct task answered;  /* raw: the 200, as if it had come */
@@ -94,6 +95,7 @@ static void client_close(struct leg *leg, const struct error *why)
 	task_cancel(&c->swallowed);
 	task_cancel(&c->answered);
 	if (why || !whole || !c->keep_alive) {
+		c->broken = !whole && c->writer.begun && c->writer.framing == BODY_RAW;
 		c->events.on_dead(c->events.owner, c);
 		return;
 	}
@@ -198,7 +200,10 @@ void client_conn_free(struct client_conn *c)
 	task_cancel(&c->answered);
 	reader_cancel(&c->reader);
 	reader_free(&c->reader);
-	stream_close(c->stream);
+	if (c->broken)
+		stream_abort(c->stream);
+	else
+		stream_close(c->stream);
 	writer_free(&c->writer);
 	free(c->opened);
 	free(c);

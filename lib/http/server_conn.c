@@ -299,6 +299,21 @@ static struct stream *server_detach(struct leg *leg)
 	return s;
 }
 
+/* What goes on to the connection's end has no other way to tell a break: raw bytes, a body without a length.
+ */
+static bool ends_with_connection(const struct server_conn *c)
+{
+	return c->response_raw || (c->writer.begun && c->writer.framing == BODY_CLOSE);
+}
+
+static void break_off(struct server_conn *c)
+{
+	timer_stop(stream_loop(c->stream), &c->timer);
+	stream_abort(c->stream);
+	c->stream = NULL;
+	closed(c);
+}
+
 static void server_close(struct leg *leg, const struct error *why)
 {
 	struct server_conn *c = of(leg);
@@ -309,8 +324,10 @@ static void server_close(struct leg *leg, const struct error *why)
 		return;
 	}
 	stop_reading(c);
-	if (why || !answered || c->response_raw)
-		closed(c); /* raw: both directions have ended, or it was broken off */
+	if ((why || !answered) && ends_with_connection(c))
+		break_off(c);
+	else if (why || !answered || c->response_raw)
+		closed(c); /* raw: both directions have ended */
 	else if (!request_read)
 		linger(c);
 	else if (c->close_after || c->draining)

@@ -35,6 +35,7 @@ struct fd_stream {
 	bool hup;     /* the peer has ended: read to the end without waiting for edges */
 	bool blocked; /* nothing can be written until the next edge */
 	bool writes_watched;
+	bool end_required; /* stream_require_end */
 	struct {
 		void (*fn)(void *arg);
 		void *arg;
@@ -46,6 +47,17 @@ static const struct stream_ops fd_ops;
 static struct fd_stream *of(struct stream *s)
 {
 	return container_of(s, struct fd_stream, base);
+}
+
+/*
+ * The peer has closed, and not only ended its direction: then the kernel refuses even to send nothing, on
+ * unix sockets and AF_VSOCK (TCP does not tell before it is too late). If it has our end that is how it
+ * should be.
+ */
+static bool broke_off(const struct fd_stream *f)
+{
+	return f->end_required && !f->base.wr.ended &&
+	       send(f->watch.fd, "", 0, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno != EAGAIN && errno != EINTR;
 }
 
 static void try_read(struct fd_stream *f)
@@ -66,9 +78,9 @@ static void try_read(struct fd_stream *f)
 		stream_read_done(&f->base, b, NULL);
 		return;
 	}
-	int code = errno;
+	int code = n == 0 && broke_off(f) ? ECONNRESET : errno;
 	block_put(b);
-	if (n == 0) {
+	if (n == 0 && code != ECONNRESET) {
 		stream_read_done(&f->base, NULL, NULL);
 	} else if (code == EAGAIN || code == EWOULDBLOCK) {
 		f->drained = true;
@@ -199,6 +211,19 @@ static void fd_close(struct stream *s)
 	free(f);
 }
 
+static void fd_abort(struct stream *s)
+{
+	struct fd_stream *f = of(s);
+	struct linger at_once = {.l_onoff = 1};
+	if (f->family == AF_INET || f->family == AF_INET6)
+		setsockopt(f->watch.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
+static void fd_require_end(struct stream *s)
+{
+	of(s)->end_required = true;
+}
+
 static void fd_peer(const struct stream *s, struct stream_peer *peer)
 {
 	const struct fd_stream *f = container_of(s, struct fd_stream, base);
@@ -213,6 +238,7 @@ static void fd_peer(const struct stream *s, struct stream_peer *peer)
 	if (getpeername(f->watch.fd, &a.any, &n) != 0)
 		return;
 	char ip[INET6_ADDRSTRLEN];
+	peer->transport = f->family == AF_VSOCK ? "vsock" : f->family == AF_UNIX ? "unix" : "tcp";
 	if (f->family == AF_INET) {
 		inet_ntop(AF_INET, &a.v4.sin_addr, ip, sizeof ip);
 		peer->loopback = (ntohl(a.v4.sin_addr.s_addr) >> 24) == 127;
@@ -234,7 +260,15 @@ static void fd_peer(const struct stream *s, struct stream_peer *peer)
 	}
 }
 
-static const struct stream_ops fd_ops = {fd_read, fd_write, fd_shutdown, fd_close, fd_peer};
+static const struct stream_ops fd_ops = {
+	.read = fd_read,
+	.write = fd_write,
+	.shutdown = fd_shutdown,
+	.close = fd_close,
+	.peer = fd_peer,
+	.abort = fd_abort,
+	.require_end = fd_require_end,
+};
 
 struct stream *fd_stream_new(struct loop *l, int fd, const char *name, struct error *err)
 {
@@ -258,6 +292,11 @@ int fd_stream_fd(const struct stream *s)
 		return -1;
 	const struct fd_stream *f = container_of(s, struct fd_stream, base);
 	return f->family == AF_VSOCK ? -1 : f->watch.fd;
+}
+
+int fd_stream_end(const struct stream *s)
+{
+	return broke_off(container_of(s, const struct fd_stream, base)) ? ECONNRESET : 0;
 }
 
 bool fd_stream_tap(struct stream *s, enum fd_side side, void (*fn)(void *arg), void *arg)

@@ -12,6 +12,8 @@ struct stream *fd_stream_new(struct loop *l, int fd, const char *name, struct er
  * -1: the stream is of another kind, or over AF_VSOCK, where each write has a limit to keep.
  */
 int fd_stream_fd(const struct stream *s);
+/* What an end that was read from the descriptor means: 0, or ECONNRESET (stream_require_end). */
+int fd_stream_end(const struct stream *s);
 
 enum fd_side { FD_IN, FD_OUT };
 /*

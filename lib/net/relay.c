@@ -8,6 +8,9 @@
 #define BULK_READ  8192
 #define BULK_BYTES 65536
 
+/* For the end of a direction that is only swallowed, once the other one is over. */
+#define LINGER_MS 2000
+
 /* One direction. */
 struct pump {
 	struct relay *relay;
@@ -17,6 +20,8 @@ struct pump {
 	uint64_t bytes;	       /* handed on */
 	size_t bulk;	       /* bytes of large reads in a row */
 	bool unable;	       /* to splice */
+	bool deaf;	       /* `to` has failed: what comes is swallowed */
+	bool told;	       /* `from` has ended by itself, and `to` was given the end */
 	bool done;
 };
 
@@ -38,6 +43,15 @@ static struct loop *loop_of(const struct relay *r)
 	return stream_loop(r->forth.from);
 }
 
+/* p: the direction that leads to it. */
+static void drop(struct stream *s, const struct pump *p)
+{
+	if (p->told)
+		stream_close(s);
+	else
+		stream_abort(s);
+}
+
 void relay_cancel(struct relay *r)
 {
 	timer_stop(loop_of(r), &r->idle);
@@ -45,8 +59,8 @@ void relay_cancel(struct relay *r)
 		splice_cancel(r->forth.splice);
 	if (r->back.splice)
 		splice_cancel(r->back.splice);
-	stream_close(r->forth.from);
-	stream_close(r->back.from);
+	drop(r->forth.from, &r->back);
+	drop(r->back.from, &r->forth);
 	block_put(r->forth.block); /* they were lent to the streams */
 	block_put(r->back.block);
 	free(r);
@@ -90,12 +104,20 @@ static void progress(struct pump *p, size_t bytes)
 	timer_start(loop_of(p->relay), &p->relay->idle, p->relay->options.idle_ms, on_idle);
 }
 
+/* One direction has got further than before towards its end. */
+static void settle(struct relay *r)
+{
+	const struct pump *a = &r->forth, *b = &r->back;
+	if (a->done && b->done)
+		finish(r);
+	else if ((a->done && b->deaf) || (b->done && a->deaf))
+		timer_start(loop_of(r), &r->idle, LINGER_MS, on_idle);
+}
+
 static void pump_done(struct pump *p)
 {
-	struct relay *r = p->relay;
 	p->done = true;
-	if (r->forth.done && r->back.done)
-		finish(r);
+	settle(p->relay);
 }
 
 static void on_ended(void *arg, const struct error *err)
@@ -103,7 +125,15 @@ static void on_ended(void *arg, const struct error *err)
 	struct pump *p = arg;
 	if (err)
 		note(p->relay, err, p->to);
+	p->told = !err;
 	pump_done(p);
+}
+
+static void pump_deaf(struct pump *p)
+{
+	p->deaf = true;
+	pump_read(p);
+	settle(p->relay);
 }
 
 /* ---- through the kernel ---- */
@@ -135,7 +165,7 @@ static void on_splice_ended(void *arg, enum splice_end why, const struct error *
 		finish(p->relay);
 		break;
 	case SPLICE_WRITE_FAILED:
-		pump_done(p);
+		pump_deaf(p);
 		break;
 	}
 }
@@ -160,7 +190,7 @@ static void on_written(void *arg, const struct error *err)
 	p->block = NULL;
 	if (err) {
 		note(p->relay, err, p->to);
-		pump_done(p);
+		pump_deaf(p);
 		return;
 	}
 	progress(p, n);
@@ -176,8 +206,17 @@ static void on_read(void *arg, struct block *b, const struct error *err)
 		finish(p->relay);
 		return;
 	}
+	if (!b && p->deaf) {
+		pump_done(p);
+		return;
+	}
 	if (!b) {
 		stream_shutdown(p->to, on_ended, p);
+		return;
+	}
+	if (p->deaf) {
+		block_put(b);
+		pump_read(p);
 		return;
 	}
 	p->bulk = b->len < BULK_READ ? 0 : p->bulk + b->len;

@@ -11,7 +11,10 @@
  *	 ENDING <---------+   the other stream is shut down, its own direction goes on
  *
  * A failed read breaks the whole off. A failed write ends its direction only: whoever takes no more may
- * still have something to say (an answer to a request that was too long).
+ * still have something to say (an answer to a request that was too long). What was meant for him is swallowed
+ * meanwhile: who cannot get rid of it might not come to hear the answer.
+ *
+ * A side that was not given the other one's end is aborted (stream_abort): it has not got all there was.
  */
 #ifndef NET_RELAY_H
 #define NET_RELAY_H

@@ -120,7 +120,7 @@ static bool fill(struct splice *s)
 		s->readable = s->in_pipe > 0;
 		return false;
 	}
-	s->read_code = n < 0 ? errno : 0;
+	s->read_code = n < 0 ? errno : fd_stream_end(s->from);
 	s->ended = true;
 	return false;
 }

@@ -157,6 +157,19 @@ void stream_close(struct stream *s)
 	s->ops->close(s);
 }
 
+void stream_abort(struct stream *s)
+{
+	if (s && s->ops->abort)
+		s->ops->abort(s);
+	stream_close(s);
+}
+
+void stream_require_end(struct stream *s)
+{
+	if (s->ops->require_end)
+		s->ops->require_end(s);
+}
+
 void stream_release(struct stream *s)
 {
 	block_put(s->rd.got);

@@ -49,6 +49,18 @@ void stream_write(struct stream *s, const struct span *v, size_t count, stream_w
 void stream_shutdown(struct stream *s, stream_write_fn *fn, void *arg);
 /* NULL is fine. */
 void stream_close(struct stream *s);
+/*
+ * The same, when what was to come did not all come: the peer shall not take the end for a whole. Over TCP it
+ * sees a reset, and bytes that are not on their way yet are lost; over TLS no close_notify; over a unix
+ * socket or vsock, which can say nothing of the kind, the close itself: see stream_require_end.
+ */
+void stream_abort(struct stream *s);
+/*
+ * The peer has promised to end its direction, to wait for our end, and to close only then. If it closes
+ * without that, it has broken off: the read ends with ERR_RESET. For those relays of ours that are joined by
+ * sockets on which a half-close stays one; on TCP a break is seen without it.
+ */
+void stream_require_end(struct stream *s);
 
 /* "tls example.org:443 over vsock:3:5001": for logs and error texts. Valid as long as the stream. */
 const char *stream_name(const struct stream *s);
@@ -65,8 +77,9 @@ bool stream_ready(const struct stream *s);
  */
 struct stream_peer {
 	int64_t cid, uid;
-	bool loopback;	  /* TCP from 127/8 or ::1 */
-	char address[64]; /* "192.0.2.7:4711", "cid 16", "uid 0": for limits and logs */
+	bool loopback;	       /* TCP from 127/8 or ::1 */
+	const char *transport; /* "tcp", "unix", "vsock"; NULL: unknown */
+	char address[64];      /* "192.0.2.7:4711", "cid 16", "uid 0": for limits and logs */
 };
 void stream_peer(const struct stream *s, struct stream_peer *peer);
 

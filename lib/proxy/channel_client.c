@@ -103,6 +103,7 @@ static struct stream *channel_detach(struct leg *leg)
 	struct channel_client *c = of(leg);
 	struct stream *s = c->stream;
 	CHECK(channel_bare(leg) && !c->writer.fn);
+	stream_require_end(s);
 	c->stream = NULL;
 	return s;
 }

@@ -219,6 +219,7 @@ static struct stream *channel_detach(struct leg *leg)
 	struct channel_server *c = of(leg);
 	struct stream *s = c->stream;
 	CHECK(c->bare && !c->writer.fn);
+	stream_require_end(s);
 	c->stream = NULL;
 	return s;
 }

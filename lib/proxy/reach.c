@@ -114,6 +114,13 @@ static enum tls_preface on_preface(void *arg, struct block *b, struct error *err
 	return PREFACE_FAILED;
 }
 
+static bool same_transport(const struct stream *s, const char *transport)
+{
+	struct stream_peer peer;
+	stream_peer(s, &peer);
+	return peer.transport && strcmp(peer.transport, transport) == 0;
+}
+
 /* Without TLS behind it. */
 static void on_answer(void *arg, struct block *b, const struct error *err)
 {
@@ -132,6 +139,8 @@ static void on_answer(void *arg, struct block *b, const struct error *err)
 	} else {
 		struct stream *s = r->stream;
 		r->stream = NULL;
+		if (same_transport(s, r->answer.transport))
+			stream_require_end(s);
 		stream_unread(s, b);
 		succeed(r, s);
 	}
@@ -171,6 +180,17 @@ static void on_requested(void *arg, const struct error *err)
 	r->tls = tls_start(&start, on_secure, r);
 }
 
+static bool write_request(struct reach *r)
+{
+	struct stream_peer peer;
+	if (r->ping_fn)
+		return tunnel_ping_write(&r->request);
+	stream_peer(r->stream, &peer);
+	bool relayed = r->target->kind != TARGET_URL;
+	return tunnel_request_write(&r->request, r->target->host, r->target->port, r->id,
+				    relayed ? peer.transport : NULL);
+}
+
 static void on_dialled(void *arg, struct stream *s, const struct error *err)
 {
 	struct reach *r = arg;
@@ -183,9 +203,7 @@ static void on_dialled(void *arg, struct stream *s, const struct error *err)
 		return;
 	}
 	r->stream = s;
-	bool fits = r->ping_fn ? tunnel_ping_write(&r->request)
-			       : tunnel_request_write(&r->request, r->target->host, r->target->port, r->id);
-	CHECK(fits);
+	CHECK(write_request(r));
 	struct span v = buf_span(&r->request);
 	stream_write(s, &v, 1, on_requested, r);
 }

@@ -68,16 +68,19 @@ __attribute__((format(printf, 2, 3))) static bool write_format(struct buf *out, 
 	return n > 0 && (size_t)n < sizeof json && write_message(out, (struct span){json, (size_t)n});
 }
 
-bool tunnel_request_write(struct buf *out, const char *host, uint16_t port, uint64_t id)
+bool tunnel_request_write(struct buf *out, const char *host, uint16_t port, uint64_t id,
+			  const char *transport)
 {
-	char canonical[HOSTNAME_MAX];
+	char canonical[HOSTNAME_MAX], more[64] = "";
 	enum hostname_type type;
+	int n = 0;
 	CHECK(hostname_canonical_bare(span_of(host), canonical, &type,
 				      NULL)); /* so nothing needs an escape */
-	if (!id)
-		return write_format(out, "{\"host\":\"%s\",\"port\":%u}", canonical, port);
-	return write_format(out, "{\"host\":\"%s\",\"port\":%u,\"id\":\"%016" PRIx64 "\"}", canonical, port,
-			    id);
+	if (id)
+		n = snprintf(more, sizeof more, ",\"id\":\"%016" PRIx64 "\"", id);
+	if (transport)
+		snprintf(more + n, sizeof more - (size_t)n, ",\"transport\":\"%s\"", transport);
+	return write_format(out, "{\"host\":\"%s\",\"port\":%u%s}", canonical, port, more);
 }
 
 bool tunnel_ping_write(struct buf *out)
@@ -85,9 +88,11 @@ bool tunnel_ping_write(struct buf *out)
 	return write_message(out, SPAN("{\"type\":\"ping\"}"));
 }
 
-bool tunnel_connected_write(struct buf *out)
+bool tunnel_connected_write(struct buf *out, const char *transport)
 {
-	return write_message(out, SPAN("{\"status\":\"connected\"}\n"));
+	if (!transport)
+		return write_message(out, SPAN("{\"status\":\"connected\"}\n"));
+	return write_format(out, "{\"status\":\"connected\",\"transport\":\"%s\"}\n", transport);
 }
 
 bool tunnel_error_write(struct buf *out, const struct error *err)
@@ -104,10 +109,24 @@ bool tunnel_status_write(struct buf *out, struct span json)
 	return write_message(out, json);
 }
 
+/* What is no word of lower-case letters, or a long one, is none that is known. */
+static bool read_transport(json_t *root, char out[TUNNEL_TRANSPORT_MAX], struct error *err)
+{
+	json_t *value = json_object_get(root, "transport");
+	const char *text = json_string_value(value);
+	if (value && !text)
+		return error_set(err, ERR_PROTOCOL, "\"transport\" is not a text");
+	size_t n = text ? strspn(text, "abcdefghijklmnopqrstuvwxyz") : 0;
+	if (n && !text[n] && n < TUNNEL_TRANSPORT_MAX)
+		memcpy(out, text, n + 1);
+	return true;
+}
+
 /* ---- the answer ---- */
 
 void tunnel_answer_init(struct tunnel_answer *a)
 {
+	*a = (struct tunnel_answer){0};
 	text_init(&a->in);
 }
 
@@ -174,7 +193,10 @@ enum tunnel_answer_result tunnel_answer_feed(struct tunnel_answer *a, struct blo
 	if (!root)
 		return bad_answer(err, "is no JSON object");
 	const char *status = json_string_value(json_object_get(root, "status"));
-	if (status && (strcmp(status, "connected") == 0 || strcmp(status, "ok") == 0))
+	bool good = status && (strcmp(status, "connected") == 0 || strcmp(status, "ok") == 0);
+	if (good && !read_transport(root, a->transport, err))
+		bad_answer(err, "has a transport that is no text");
+	else if (good)
 		result = TUNNEL_ANSWER_OK;
 	else if (status && strcmp(status, "error") == 0)
 		error_from_tunnel(root, err);
@@ -219,7 +241,7 @@ static bool read_target(struct tunnel_request *r, json_t *root, struct error *er
 	r->port = (uint16_t)json_integer_value(port);
 	if (!hostname_canonical_bare(name, r->host, &r->host_type, err))
 		return error_wrap(err, "\"host\"");
-	return read_id(json_object_get(root, "id"), &r->id, err);
+	return read_id(json_object_get(root, "id"), &r->id, err) && read_transport(root, r->transport, err);
 }
 
 static enum tunnel_request_result read_request(struct tunnel_request *r, json_t *root, struct error *err)

@@ -8,10 +8,17 @@
  *
  *	request  {"host":"example.org","port":443}
  *	         beside these "type": "connect" (the default) or "ping", which has neither host nor port,
- *	         and "id": 16 hex digits, the exchange's, so that log lines of the processes match
- *	answer   {"status":"connected"}
+ *	         and "id": 16 hex digits, the exchange's, so that log lines of the processes match, and
+ *	         "transport": see below
+ *	answer   {"status":"connected"}, and "transport"
  *	         {"status":"error","message":"..","kind":"dns","hop":"service"}, then the tunnel closes
  *	         {"status":"ok","version":"..",..} to a ping, then the tunnel closes
+ *
+ * "transport" is what its sender's end of this connection is: "vsock", "unix", "tcp". With it the sender
+ *promises to half-close and to wait for the other side's end before it closes. If both say the same there is
+ *nothing between them that makes a full close of a half one, as hybrid vsock does, and a close without an end
+ *is a break (stream_require_end). The enclave does not say it where it closes when it likes: a pooled
+ *connection's.
  *
  * Keys that are not known are ignored, so that old and new understand each other; a key that is there
  * twice, or has a value of another type, is an error. The tunnel ends its answers with a newline inside
@@ -41,14 +48,18 @@ struct tunnel_text {
 
 /* ---- the enclave's side ---- */
 
-/* host: canonical. id 0: none. False when out's cap was in the way. */
-bool tunnel_request_write(struct buf *out, const char *host, uint16_t port, uint64_t id);
+#define TUNNEL_TRANSPORT_MAX 8
+
+/* host: canonical. id 0: none; transport NULL: likewise. False when out's cap was in the way. */
+bool tunnel_request_write(struct buf *out, const char *host, uint16_t port, uint64_t id,
+			  const char *transport);
 bool tunnel_ping_write(struct buf *out);
 
 enum tunnel_answer_result { TUNNEL_ANSWER_MORE, TUNNEL_ANSWER_OK, TUNNEL_ANSWER_BAD };
 
 struct tunnel_answer {
 	struct tunnel_text in;
+	char transport[TUNNEL_TRANSPORT_MAX]; /* "": none was given */
 };
 
 void tunnel_answer_init(struct tunnel_answer *a);
@@ -77,7 +88,8 @@ struct tunnel_request {
 	char host[HOSTNAME_MAX]; /* canonical */
 	enum hostname_type host_type;
 	uint16_t port;
-	uint64_t id; /* 0: none was given */
+	uint64_t id;			      /* 0: none was given */
+	char transport[TUNNEL_TRANSPORT_MAX]; /* "": likewise */
 };
 
 void tunnel_request_init(struct tunnel_request *r);
@@ -86,7 +98,7 @@ void tunnel_request_free(struct tunnel_request *r);
  * kinds. */
 enum tunnel_request_result tunnel_request_feed(struct tunnel_request *r, struct block *b, struct error *err);
 
-bool tunnel_connected_write(struct buf *out);
+bool tunnel_connected_write(struct buf *out, const char *transport); /* NULL: none */
 bool tunnel_error_write(struct buf *out, const struct error *err);
 /* json: a whole object with "status":"ok". */
 bool tunnel_status_write(struct buf *out, struct span json);

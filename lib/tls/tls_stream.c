@@ -292,12 +292,21 @@ static void tls_peer(const struct stream *s, struct stream_peer *peer)
 	stream_peer(container_of(s, const struct tls, base)->lower, peer);
 }
 
+/* Without close_notify the peer can tell already, if it looks. */
+static void tls_abort(struct stream *s)
+{
+	struct stream *lower = tls_of(s)->lower;
+	if (lower->ops->abort)
+		lower->ops->abort(lower);
+}
+
 static const struct stream_ops tls_ops = {
 	.read = tls_step,
 	.write = tls_step,
 	.shutdown = tls_step,
 	.close = tls_close,
 	.peer = tls_peer,
+	.abort = tls_abort,
 };
 
 /* An address is never sent as SNI (RFC 6066 section 3). */

@@ -14,13 +14,15 @@ static void round_trip(const struct tunnel_request *r, struct block_pool *pool)
 	struct buf bytes;
 	struct error err;
 	buf_init(&bytes, TUNNEL_HEADER + TUNNEL_MESSAGE_MAX);
-	CHECK(tunnel_request_write(&bytes, r->host, r->port, r->id));
+	const char *transport = *r->transport ? r->transport : NULL;
+	CHECK(tunnel_request_write(&bytes, r->host, r->port, r->id, transport));
 	struct block *b = block_get(pool);
 	memcpy(b->data, bytes.p, bytes.n);
 	b->len = bytes.n;
 	tunnel_request_init(&again);
 	CHECK(tunnel_request_feed(&again, b, &err) == TUNNEL_REQUEST_CONNECT && b->len == 0);
 	CHECK(strcmp(again.host, r->host) == 0 && again.port == r->port && again.id == r->id);
+	CHECK(strcmp(again.transport, r->transport) == 0);
 	tunnel_request_free(&again);
 	block_put(b);
 	buf_free(&bytes);

@@ -3,6 +3,7 @@ import asyncio
 import signal
 import socket
 import ssl
+import struct
 import threading
 
 import pytest
@@ -220,6 +221,106 @@ def test_over_hybrid_vsock(start_chain, tmp_path):
     assert guest.accepted == 1
 
 
+# ---- what breaks off is told as broken ----
+
+def reset(sock):
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
+
+
+def ending(sock):
+    """Reads on: "end" for a FIN, "reset" for a RST; what came before is thrown away."""
+    try:
+        while sock.recv(1 << 20):
+            pass
+    except ConnectionResetError:
+        return "reset"
+    return "end"
+
+
+@pytest.fixture(params=["host", "enclave", "hybrid"])
+def any_front(request, chain, start_chain, tmp_path):
+    """.. and the host's proxy over hybrid vsock, where raw bytes stay in frames."""
+    if request.param != "hybrid":
+        yield chain.front if request.param == "host" else chain.inner
+        return
+    guest = HybridVsock(tmp_path / "v", None)
+    own = start_chain(host={"enclave": f"hybrid:{tmp_path}/v:5000", "host_proxy_enclave_log": "false"})
+    guest.enclave = own.sockets["enclave"].removeprefix("unix:")
+    yield own.front
+    guest.listener.close()
+
+
+@pytest.mark.parametrize("size", [10, 5_000_000], ids=["quiet", "bulk"])
+@pytest.mark.parametrize("end", ["end", "reset"])
+def test_how_the_service_ends_is_how_the_client_sees_it_end(any_front, end, size):
+    """A reset is not a clean end, or half a download would be taken for the whole; and an end is no reset."""
+    def talk(s):
+        s.sendall(pattern(size))
+        read_exactly(s, 1)
+        if end == "reset":
+            reset(s)
+
+    peer = Peer(talk)
+    with connect(any_front, peer.authority) as client:
+        client.response("CONNECT")
+        client.read_exactly(size)
+        client.send(b"x")
+        assert ending(client.socket) == end
+
+
+@pytest.mark.parametrize("size", [10, 5_000_000], ids=["quiet", "bulk"])
+@pytest.mark.parametrize("end", ["end", "reset"])
+def test_how_the_client_ends_is_how_the_service_sees_it_end(any_front, end, size):
+    seen = []
+
+    def talk(s):
+        read_exactly(s, size)
+        s.sendall(b"x")
+        seen.append(ending(s))
+
+    peer = Peer(talk)
+    client = connect(any_front, peer.authority)
+    client.response("CONNECT")
+    client.send(pattern(size))
+    client.read_exactly(1)
+    reset(client.socket) if end == "reset" else client.close()
+    assert peer.done.wait(20)
+    assert seen == [end]
+
+
+def test_silence_is_a_break_for_both(start_chain):
+    idle = {"timeouts_tunnel_idle": "300ms"}
+    chain = start_chain(host=idle, enclave=idle, tunnel=idle)
+    for front in (chain.front, chain.inner):
+        seen = []
+        peer = Peer(lambda s, seen=seen: seen.append(ending(s)))
+        with connect(front, peer.authority) as client:
+            client.response("CONNECT")
+            assert ending(client.socket) == "reset"
+        assert peer.done.wait(20)
+        assert seen == ["reset"]
+
+
+def test_a_cut_body_without_a_length_is_reset(front, origin):
+    """An HTTP/1.0 client has nothing but the connection's end to tell a body's by."""
+    for expected in ("end", "reset"):
+        arrived = threading.Event()
+
+        def handler(connection, _request, expected=expected, arrived=arrived):
+            connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
+            arrived.wait(20)
+            connection.send(b"0\r\n\r\n") if expected == "end" else connection.cut()
+
+        with front.connect() as client:
+            client.send(f"GET /{origin.serve(handler)} HTTP/1.0\r\nHost: x\r\n\r\n".encode())
+            answer = client.head()
+            assert (answer.status, answer.get("Content-Length")) == (200, None)
+            assert client.read_exactly(5) == b"hello"
+            arrived.set()
+            assert ending(client.socket) == expected
+
+
 def test_many_one_after_another(start_chain):
     """A connection that a CONNECT has taken for itself is given up with it: their number has no effect."""
     chain = start_chain(host={"limits_enclave_connections": 2}, enclave={"limits_connections": 3})
@@ -234,14 +335,12 @@ def test_many_one_after_another(start_chain):
 
 @pytest.mark.parametrize("role", ["host", "enclave", "tunnel"])
 def test_cut_in_the_middle(start_chain, role):
-    """Both ends see the connection end, and what is restarted carries the next one."""
-    ended = threading.Event()
+    """Both ends see that it broke (but for what the kernel ends for a dead neighbour); what is restarted carries on."""
+    seen = []
 
     def talk(s):
         s.sendall(pattern(100_000))
-        while s.recv(65536):
-            pass
-        ended.set()
+        seen.append(ending(s))
 
     chain = start_chain()
     peer = Peer(talk)
@@ -249,8 +348,10 @@ def test_cut_in_the_middle(start_chain, role):
         client.response("CONNECT")
         assert client.read_exactly(100_000) == pattern(100_000)
         chain.processes[role].kill()
-        assert client.at_end()
-    assert ended.wait(20)
+        assert role == "host" or ending(client.socket) == "reset"
+        assert role != "host" or client.at_end()
+        assert peer.done.wait(20)
+    assert role == "tunnel" or seen == ["reset"]
     chain.start(role)
     again = Peer(lambda s: s.sendall(b"hello"))
     with connect(chain.front, again.authority) as client:

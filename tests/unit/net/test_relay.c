@@ -321,6 +321,63 @@ static void peer_gone_in_the_middle_of_bulk(void **state)
 	bench_free(t);
 }
 
+/*
+ * One of the two breaks off, idle or in the middle of bulk, over sockets of either kind: the other one gets
+ * an error for it, and not an end.
+ */
+static void a_break_is_passed_on(void **state)
+{
+	static const int families[] = {AF_UNIX, AF_INET};
+	(void)state;
+	for (int i = 0; i < 8; i++) {
+		bool bulk = i & 1, client_breaks = i & 2;
+		int family = families[i >> 2];
+		uint64_t much = bulk ? 4 << 20 : 100;
+		struct bench *t = bench_new();
+		struct talker *breaks = client_breaks ? &t->client : &t->service;
+		struct talker *hears = client_breaks ? &t->service : &t->client;
+		struct stream *client, *service;
+		socket_streams(t->loop, client_breaks ? family : AF_INET, &client, &t->a);
+		socket_streams(t->loop, client_breaks ? AF_INET : family, &service, &t->b);
+		stream_require_end(client_breaks ? t->a : t->b);
+		talker_start(&t->client, client, 1, client_breaks ? much : 1, sizeof t->client.out, 2);
+		talker_start(&t->service, service, 2, client_breaks ? 1 : much, sizeof t->service.out, 1);
+		t->client.stays = t->service.stays = true;
+		start(t, 60000, true);
+		UNTIL(t->loop, bulk ? hears->got > 1 << 19 : hears->got == much);
+		stream_abort(breaks->s);
+		breaks->s = NULL;
+		UNTIL(t->loop, t->over && (hears->read_failed || hears->heard_end));
+		assert_true(t->failed && hears->read_failed);
+		assert_int_equal(t->err.kind, ERR_RESET);
+		assert_int_equal(hears->read_error.kind, ERR_RESET);
+		assert_false(hears->wrong);
+		bench_free(t);
+	}
+}
+
+/* The service has answered and ended, and takes no more: the client is not reset before it has read that. */
+static void an_answer_outlives_a_failed_upload(void **state)
+{
+	(void)state;
+	struct bench *t = bench_new();
+	struct stream *client;
+	int service;
+	socket_streams(t->loop, AF_INET, &client, &t->a);
+	t->b = socket_stream(t->loop, AF_INET, &service);
+	start(t, 60000, true);
+	assert_int_equal(send(service, "no", 2, 0), 2);
+	assert_int_equal(shutdown(service, SHUT_WR), 0);
+	talker_start(&t->client, client, 1, 8 << 20, sizeof t->client.out, 0);
+	UNTIL(t->loop, t->client.sent > 1 << 20); /* nobody reads: what has not gone is to be swallowed */
+	close(service);
+	UNTIL(t->loop, t->over);
+	assert_true(t->failed);
+	assert_true(t->client.said && t->client.heard_end);
+	assert_false(t->client.send_failed);
+	bench_free(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -336,6 +393,8 @@ int main(void)
 		cmocka_unit_test(little_is_not_spliced),
 		cmocka_unit_test(cancelled_in_the_middle_of_bulk),
 		cmocka_unit_test(peer_gone_in_the_middle_of_bulk),
+		cmocka_unit_test(a_break_is_passed_on),
+		cmocka_unit_test(an_answer_outlives_a_failed_upload),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

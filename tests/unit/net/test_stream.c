@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -187,6 +188,71 @@ static void errors_stay(void **state)
 }
 
 /* Spans, empty ones among them, leave in order; more than the socket takes at once waits for the reader. */
+/* What a peer does, and what the reader gets behind the byte that came first. */
+static void reads(int family, bool required, bool end_first, bool half, struct seen *r)
+{
+	struct loop *l = loop_new();
+	int other;
+	struct stream *s = socket_stream(l, family, &other);
+	if (required)
+		stream_require_end(s);
+	if (end_first) {
+		struct seen w = {0};
+		stream_shutdown(s, on_written, &w);
+		UNTIL(l, w.called);
+	}
+	assert_int_equal(send(other, "x", 1, 0), 1);
+	assert_int_equal(half ? shutdown(other, SHUT_WR) : close(other), 0);
+	*r = (struct seen){0};
+	stream_read(s, on_read, r);
+	UNTIL(l, r->called);
+	assert_true(r->b && r->b->len == 1);
+	block_put(r->b);
+	*r = (struct seen){0};
+	stream_read(s, on_read, r);
+	UNTIL(l, r->called);
+	stream_close(s);
+	if (half)
+		close(other);
+	loop_free(l);
+}
+
+/* A unix socket can only be closed, but a peer that promised to end first has broken off then. */
+static void a_close_is_told_from_an_end(void **state)
+{
+	struct seen r;
+	(void)state;
+	for (size_t i = 0; i < countof(families); i++) {
+		reads(families[i], false, false, false, &r);
+		assert_true(r.ended);
+		reads(families[i], true, false, true, &r);
+		assert_true(r.ended);
+		reads(families[i], true, true, false, &r);
+		assert_true(r.ended);
+	}
+	reads(AF_UNIX, true, false, false, &r);
+	assert_true(r.failed);
+	assert_int_equal(r.err.kind, ERR_RESET);
+}
+
+static void an_abort_is_no_end(void **state)
+{
+	(void)state;
+	for (int aborts = 0; aborts < 2; aborts++) {
+		struct loop *l = loop_new();
+		int other;
+		char byte;
+		struct stream *s = socket_stream(l, AF_INET, &other);
+		aborts ? stream_abort(s) : stream_close(s);
+		errno = 0;
+		assert_int_equal(recv(other, &byte, 1, 0), aborts ? -1 : 0);
+		assert_int_equal(errno, aborts ? ECONNRESET : 0);
+		close(other);
+		loop_free(l);
+	}
+	stream_abort(NULL);
+}
+
 static void spans(void **state)
 {
 	(void)state;
@@ -251,6 +317,8 @@ int main(void)
 		cmocka_unit_test(unread_and_cancel_lose_nothing),
 		cmocka_unit_test(ends_are_per_direction),
 		cmocka_unit_test(errors_stay),
+		cmocka_unit_test(a_close_is_told_from_an_end),
+		cmocka_unit_test(an_abort_is_no_end),
 		cmocka_unit_test(spans),
 		cmocka_unit_test(peers),
 	};

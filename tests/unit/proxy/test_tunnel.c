@@ -141,7 +141,7 @@ static void assert_answer(const struct enclave *e, const char *key, const char *
 static struct enclave *asks(struct bench *t, const char *host, unsigned port)
 {
 	struct enclave *e = enclave_new(t);
-	tunnel_request_write(&e->out, host, (uint16_t)port, 0);
+	tunnel_request_write(&e->out, host, (uint16_t)port, 0, NULL);
 	send_out(e);
 	return e;
 }
@@ -176,7 +176,7 @@ static void bytes_flow(void **state)
 	struct sockaddr_any at;
 	int listening = socket_listening(&at, 4);
 	struct enclave *e = enclave_new(t);
-	tunnel_request_write(&e->out, "127.0.0.1", (uint16_t)port_of(&at), 7);
+	tunnel_request_write(&e->out, "127.0.0.1", (uint16_t)port_of(&at), 7, NULL);
 	buf_add_text(&e->out, "early");
 	send_out(e);
 	UNTIL(t->loop, answered(e));

@@ -210,11 +210,17 @@ static void what_one_writes_the_other_reads(void **state)
 	struct error err;
 	size_t behind;
 	buf_init(&bytes, 8192);
-	assert_true(tunnel_request_write(&bytes, "2001:db8::1", 8443, 0x0123456789abcdef));
+	assert_true(tunnel_request_write(&bytes, "2001:db8::1", 8443, 0x0123456789abcdef, "vsock"));
 	assert_int_equal(request(&r, buf_span(&bytes), 3, &behind, &err), TUNNEL_REQUEST_CONNECT);
 	assert_string_equal(r.host, "2001:db8::1");
 	assert_int_equal(r.host_type, HOSTNAME_IPV6);
 	assert_true(r.id == 0x0123456789abcdef);
+	assert_string_equal(r.transport, "vsock");
+	tunnel_request_free(&r);
+	buf_clear(&bytes);
+	assert_true(tunnel_request_write(&bytes, "a.example", 1, 0, NULL));
+	assert_int_equal(request(&r, buf_span(&bytes), 99, &behind, &err), TUNNEL_REQUEST_CONNECT);
+	assert_true(r.id == 0 && *r.transport == '\0');
 	tunnel_request_free(&r);
 	buf_clear(&bytes);
 	assert_true(tunnel_ping_write(&bytes));
@@ -224,9 +230,15 @@ static void what_one_writes_the_other_reads(void **state)
 
 	struct tunnel_answer a;
 	buf_init(&bytes, 8192);
-	assert_true(tunnel_connected_write(&bytes));
+	assert_true(tunnel_connected_write(&bytes, NULL));
+	assert_int_equal(answer(&a, buf_span(&bytes), 99, &err), TUNNEL_ANSWER_OK);
+	assert_string_equal(a.transport, "");
+	tunnel_answer_free(&a);
+	buf_clear(&bytes);
+	assert_true(tunnel_connected_write(&bytes, "unix"));
 	for (size_t piece = 1; piece <= bytes.n; piece++) {
 		assert_int_equal(answer(&a, buf_span(&bytes), piece, &err), TUNNEL_ANSWER_OK);
+		assert_string_equal(a.transport, "unix");
 		tunnel_answer_free(&a);
 	}
 	buf_clear(&bytes);
@@ -269,6 +281,7 @@ static void answers_of_a_hostile_tunnel(void **state)
 		{"{}", ERR_PROTOCOL, HOP_TUNNEL, NULL},
 		{"[]", ERR_PROTOCOL, HOP_TUNNEL, NULL},
 		{"{\"status\":1}", ERR_PROTOCOL, HOP_TUNNEL, NULL},
+		{"{\"status\":\"connected\",\"transport\":1}", ERR_PROTOCOL, HOP_TUNNEL, NULL},
 		{"{\"status\":\"connected\",\"status\":\"error\"}", ERR_PROTOCOL, HOP_TUNNEL, NULL},
 		{"{\"status\":\"error\"}", ERR_PROTOCOL, HOP_TUNNEL, "the tunnel gave no reason"},
 		{"{\"status\":\"error\",\"kind\":\"auth\",\"message\":\"m\"}", ERR_PROTOCOL, HOP_TUNNEL, "m"},
