@@ -5,6 +5,7 @@
 #   $vm/bzImage      a small kernel with virtio-mmio, vsock and NSM built in: Debian's source, tests/enclave/kernel.config
 #   $vm/linux.deb    the kernel that Debian's cloud images run, all but the basics of it modules
 #   $vm/uml/         User-Mode Linux of Debian's, its vsock modules, and the C library it wants
+#   $vm/vhost-device-vsock  the rust-vmm project's back-end for guests' vsock, to compare with ours
 #
 # Each has a NAME.from that says what it is and by which recipe it was made; another recipe makes it anew.
 # shellcheck disable=SC2154,SC2086  # deps.sh's variables; lists of suites
@@ -17,7 +18,7 @@ packages_vm_build=(libcbor-dev libglib2.0-dev libfdt-dev libgnutls28-dev zlib1g-
 	make gcc pkg-config ninja-build python3-venv xz-utils)
 
 qemu_version=10.0 kernel_version=6.12 # of the source packages: the newest of these that the suite has
-qemu_suites="trixie forky" kernel_suites="bookworm-backports trixie" uml_suites="forky"
+qemu_suites="trixie forky" kernel_suites="bookworm-backports trixie" uml_suites="forky" backend_suites="forky"
 
 vm_missing() { # NAME : whether it has to be made, by what is known of how
 	[ ! -f "$vm/$1.from" ] || [ "$(sed -n 1p "$vm/$1.from")" != "$(vm_recipe "$1")" ]
@@ -29,6 +30,7 @@ vm_recipe() { # NAME
 	bzImage) declare -f vm_build_kernel && echo "$kernel_version" && cat "$tree/tests/enclave/kernel.config" ;;
 	linux.deb) declare -f vm_fetch_kernel && echo "$kernel_version $kernel_suites" ;;
 	uml) declare -f vm_fetch_uml && echo "$uml_suites" ;;
+	vhost-device-vsock) declare -f vm_fetch_backend && echo "$backend_suites" ;;
 	esac | sha256sum | cut -d ' ' -f 1
 }
 
@@ -122,6 +124,22 @@ vm_fetch_kernel() {
 	say "note: no Linux $kernel_version for cloud images from: $kernel_suites"
 }
 
+# ---- another back-end ---------------------------------------------------------------------------------------------
+
+vm_fetch_backend() { # asks nothing of the C library that Debian 12 has not
+	local suite from
+	for suite in $backend_suites; do
+		vm_private_suite "$suite" || continue
+		rm -rf "$work/backend"
+		vm_deb vhost-device-vsock "$work/backend" || continue
+		cp "$work/backend/usr/bin/vhost-device-vsock" "$vm/"
+		from=$(apt_private apt-cache show vhost-device-vsock 2>/dev/null | sed -n 's/^Version: //p' | head -n 1)
+		vm_note vhost-device-vsock "vhost-device-vsock $from ($suite)"
+		return
+	done
+	say "note: no vhost-device-vsock from: $backend_suites"
+}
+
 # ---- QEMU ---------------------------------------------------------------------------------------------------------
 
 vm_build_qemu() {
@@ -192,6 +210,7 @@ install_enclave_tests() {
 	[ $want_system = no ] || install_packages "${packages_vm_run[@]}"
 	! vm_missing uml || vm_fetch_uml
 	! vm_missing linux.deb || vm_fetch_kernel
+	! vm_missing vhost-device-vsock || vm_fetch_backend
 	for name in qemu-nitro bzImage; do
 		if vm_missing $name && ! vm_from_seed $name; then build+=("$name"); fi
 	done
