@@ -21,6 +21,8 @@ static void on_worked(uv_work_t *uv, int status)
 {
 	(void)status; /* a job that never ran is dropped like one that did */
 	struct job *j = container_of(uv, struct job, uv);
+	struct loop *l = uv->loop->data;
+	l->jobs--;
 	void (*done)(void *arg) = j->done;
 	void *arg = j->arg;
 	free(j);
@@ -33,6 +35,7 @@ struct job *job_start(struct loop *l, void (*work)(void *arg), void (*done)(void
 	j->work = work;
 	j->done = done;
 	j->arg = arg;
+	l->jobs++;
 	CHECK(uv_queue_work(&l->uv, &j->uv, on_work, on_worked) == 0);
 	return j;
 }
@@ -64,6 +67,7 @@ struct signal_watch *loop_signal(struct loop *l, int signum, void (*fn)(void *ar
 	CHECK(uv_signal_init(&l->uv, &s->uv) == 0);
 	CHECK(uv_signal_start(&s->uv, on_signal, signum) == 0);
 	uv_unref((uv_handle_t *)&s->uv); /* waiting for a signal keeps no loop alive */
+	uv_rouse(l);
 	return s;
 }
 
@@ -74,5 +78,6 @@ static void on_signal_closed(uv_handle_t *h)
 
 void signal_stop(struct signal_watch *s)
 {
+	uv_rouse(s->uv.loop->data);
 	uv_close((uv_handle_t *)&s->uv, on_signal_closed);
 }

@@ -1,7 +1,9 @@
 #include "base/loop.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/loop_impl.h"
@@ -35,29 +37,6 @@ static void run_tasks(struct loop *l)
 	}
 }
 
-static void on_no_wait(uv_idle_t *h)
-{
-	(void)h;
-}
-
-/*
- * libuv decides whether it may sleep before it calls anybody: with tasks left over from its last turn it asks
- * the kernel once without waiting, and then once more. So those of a batch of edges are run right behind it.
- */
-static void finish_tasks(struct loop *l)
-{
-	run_tasks(l);
-	if (list_empty(&l->tasks))
-		uv_idle_stop(&l->no_wait);
-	else
-		uv_idle_start(&l->no_wait, on_no_wait);
-}
-
-static void on_before_poll(uv_prepare_t *h)
-{
-	finish_tasks(container_of(h, struct loop, before_poll));
-}
-
 /* ---- watches ---- */
 
 static unsigned watch_events(uint32_t epoll)
@@ -72,22 +51,6 @@ static unsigned watch_events(uint32_t epoll)
 	return events;
 }
 
-static void on_edges(uv_poll_t *h, int status, int uv_events)
-{
-	(void)status;
-	(void)uv_events;
-	struct loop *l = container_of(h, struct loop, edges);
-	int n = epoll_wait(l->epoll_fd, l->events, LOOP_EVENTS, 0);
-	l->event_count = n > 0 ? n : 0;
-	for (l->event = 0; l->event < l->event_count; l->event++) {
-		struct watch *w = l->events[l->event].data.ptr;
-		if (w)
-			w->fn(w, watch_events(l->events[l->event].events));
-	}
-	l->event_count = 0;
-	finish_tasks(l);
-}
-
 #define READ_EDGES (EPOLLIN | EPOLLRDHUP | EPOLLET)
 #define ALL_EDGES  (READ_EDGES | EPOLLOUT)
 
@@ -99,8 +62,7 @@ static bool enter(struct loop *l, struct watch *w, int fd, uint32_t edges,
 	w->fn = fn;
 	if (epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, fd, &ev) != 0)
 		return error_errno(err, errno, "cannot watch a socket");
-	if (l->watches++ == 0)
-		uv_ref((uv_handle_t *)&l->edges);
+	l->watches++;
 	return true;
 }
 
@@ -126,15 +88,110 @@ void loop_unwatch(struct loop *l, struct watch *w)
 {
 	struct epoll_event none = {0};
 	epoll_ctl(l->epoll_fd, EPOLL_CTL_DEL, w->fd, &none);
-	if (--l->watches == 0)
-		uv_unref((uv_handle_t *)&l->edges);
+	l->watches--;
 	for (int i = l->event + 1; i < l->event_count; i++)
 		if (l->events[i].data.ptr == w)
 			l->events[i].data.ptr = NULL;
 	w->fd = -1;
 }
 
+/* ---- a turn ---- */
+
+/*
+ * Our set is the one that is waited for, and libuv's descriptor is a member of it: libuv's own poll is then
+ * only called when a thread has finished, a signal has come, or uv_rouse() said that it has something to set
+ * up. The other way round each wake-up would pay two epoll_wait.
+ */
+void uv_rouse(struct loop *l)
+{
+	l->uv_due = true;
+}
+
+static void run_uv(struct loop *l)
+{
+	l->uv_due = false;
+	uv_run(&l->uv, UV_RUN_NOWAIT);
+}
+
+static void read_clock(struct loop *l)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	l->now = (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static bool anything_left(const struct loop *l)
+{
+	return l->watches || l->jobs || l->timers.count || !list_empty(&l->tasks);
+}
+
+/* How long to wait: until the first timer; not at all with tasks left over, or nothing to wait for. */
+static int patience(const struct loop *l, int limit_ms)
+{
+	if (l->stopped || !list_empty(&l->tasks) || (limit_ms < 0 && !anything_left(l)))
+		return 0;
+	uint64_t due = timers_next(l);
+	if (due == UINT64_MAX)
+		return limit_ms;
+	uint64_t ms = due > l->now ? due - l->now : 0;
+	if (limit_ms >= 0 && ms > (uint64_t)limit_ms)
+		return limit_ms;
+	return ms < INT_MAX ? (int)ms : INT_MAX;
+}
+
+static void dispatch(struct loop *l, int count)
+{
+	l->event_count = count;
+	for (l->event = 0; l->event < l->event_count; l->event++) {
+		struct watch *w = l->events[l->event].data.ptr;
+		if (w == UV_MARK(l))
+			l->uv_due = true;
+		else if (w)
+			w->fn(w, watch_events(l->events[l->event].events));
+	}
+	l->event_count = 0;
+}
+
+/* limit_ms: at most that long; -1: as long as it takes. */
+static void turn(struct loop *l, int limit_ms)
+{
+	if (l->uv_due)
+		run_uv(l);
+	run_tasks(l);
+	int n = epoll_wait(l->epoll_fd, l->events, LOOP_EVENTS, patience(l, limit_ms));
+	read_clock(l);
+	dispatch(l, n > 0 ? n : 0);
+	if (l->uv_due)
+		run_uv(l);
+	timers_run(l);
+	run_tasks(l);
+}
+
+void loop_run(struct loop *l)
+{
+	l->stopped = false;
+	while (!l->stopped && anything_left(l))
+		turn(l, -1);
+}
+
+void loop_stop(struct loop *l)
+{
+	l->stopped = true;
+}
+
+bool loop_step(struct loop *l, int wait_ms)
+{
+	l->stopped = false;
+	turn(l, list_empty(&l->tasks) ? wait_ms : 0); /* what the tasks did is to be seen before any time passes */
+	return anything_left(l);
+}
+
 /* ---- life ---- */
+
+static void on_uv_turn(uv_prepare_t *h)
+{
+	(void)h;
+}
 
 struct loop *loop_new(void)
 {
@@ -142,16 +199,17 @@ struct loop *loop_new(void)
 	list_init(&l->tasks);
 	block_pool_init(&l->blocks, BLOCKS_KEPT);
 	CHECK(uv_loop_init(&l->uv) == 0);
-	CHECK(uv_prepare_init(&l->uv, &l->before_poll) == 0);
-	CHECK(uv_idle_init(&l->uv, &l->no_wait) == 0);
-	uv_prepare_start(&l->before_poll, on_before_poll);
-	uv_unref((uv_handle_t *)&l->before_poll);
+	l->uv.data = l;
+	/* What is active in libuv must not depend on what happens to run: it does nothing for a loop without
+	 * handles. */
+	CHECK(uv_prepare_init(&l->uv, &l->anchor) == 0);
+	uv_prepare_start(&l->anchor, on_uv_turn);
 	l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	CHECK(l->epoll_fd >= 0);
-	CHECK(uv_poll_init(&l->uv, &l->edges, l->epoll_fd) == 0);
-	uv_poll_start(&l->edges, UV_READABLE, on_edges);
-	uv_unref((uv_handle_t *)&l->edges);
-	timers_init(l);
+	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = UV_MARK(l)};
+	CHECK(epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, uv_backend_fd(&l->uv), &ev) == 0);
+	uv_rouse(l);
+	read_clock(l);
 	return l;
 }
 
@@ -160,9 +218,7 @@ void loop_free(struct loop *l)
 	CHECK(l->watches == 0);
 	CHECK(list_empty(&l->tasks));
 	timers_free(l);
-	uv_close((uv_handle_t *)&l->before_poll, NULL);
-	uv_close((uv_handle_t *)&l->no_wait, NULL);
-	uv_close((uv_handle_t *)&l->edges, NULL);
+	uv_close((uv_handle_t *)&l->anchor, NULL);
 	uv_run(&l->uv, UV_RUN_DEFAULT); /* the last jobs and closes */
 	CHECK(uv_loop_close(&l->uv) == 0);
 	close(l->epoll_fd);
@@ -170,43 +226,9 @@ void loop_free(struct loop *l)
 	free(l);
 }
 
-void loop_run(struct loop *l)
-{
-	l->stopped = false;
-	while (!l->stopped && (uv_run(&l->uv, UV_RUN_ONCE) || !list_empty(&l->tasks)))
-		;
-}
-
-void loop_stop(struct loop *l)
-{
-	l->stopped = true;
-	uv_stop(&l->uv);
-}
-
-struct step {
-	struct loop *loop;
-	struct timer limit;
-};
-
-/* libuv looks at timers before it polls: one that is due already must not leave the poll without an end. */
-static void on_step_over(struct timer *t)
-{
-	uv_stop(&container_of(t, struct step, limit)->loop->uv);
-}
-
-bool loop_step(struct loop *l, int wait_ms)
-{
-	struct step step = {.loop = l};
-	if (wait_ms > 0)
-		timer_start(l, &step.limit, (uint64_t)wait_ms, on_step_over);
-	int more = uv_run(&l->uv, wait_ms > 0 ? UV_RUN_ONCE : UV_RUN_NOWAIT);
-	timer_stop(l, &step.limit);
-	return more || !list_empty(&l->tasks);
-}
-
 uint64_t loop_now(const struct loop *l)
 {
-	return uv_now(&l->uv);
+	return l->now;
 }
 
 struct block_pool *loop_blocks(struct loop *l)
@@ -219,5 +241,4 @@ void loop_post(struct loop *l, struct task *t, void (*run)(struct task *t))
 	CHECK(!task_posted(t));
 	t->run = run;
 	list_append(&l->tasks, &t->link);
-	uv_idle_start(&l->no_wait, on_no_wait);
 }

@@ -2,10 +2,10 @@
  * One event loop: a thread's worth of connections. Everything mutable hangs off a
  * loop, so that N loops can be N threads.
  *
- * libuv runs it (timers, signals, threads); sockets are watched by one edge-triggered
- * epoll set beneath it. libuv's own way to watch a socket is level-triggered and pays
- * an epoll_ctl or two each time interest in it changes; here a descriptor is entered
- * once, and once more if it ever cannot be written, and the steady path is read and write alone.
+ * It waits for one edge-triggered epoll set, in which libuv (threads, signals) is one member.
+ * libuv's own way to watch a socket is level-triggered and pays an epoll_ctl or two each
+ * time interest in it changes; here a descriptor is entered once, and once more if it ever
+ * cannot be written, and the steady path is read and write alone.
  */
 #ifndef BASE_LOOP_H
 #define BASE_LOOP_H
@@ -72,7 +72,7 @@ bool loop_watch_both(struct loop *l, struct watch *w, int fd, void (*fn)(struct 
 /* Before the descriptor is closed. No call comes after it. */
 void loop_unwatch(struct loop *l, struct watch *w);
 
-/* ---- timers: one binary heap, one libuv timer beneath, no system call to set one ---- */
+/* ---- timers: one binary heap, no system call to set one ---- */
 
 struct timer {
 	uint64_t due;	 /* when it shall fire; 0: off */

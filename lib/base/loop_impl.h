@@ -12,26 +12,31 @@
 struct timer_heap {
 	struct timer **at; /* at[1] is the earliest; owned array of borrowed timers */
 	uint32_t count, room;
-	uv_timer_t uv;	/* armed for at[1] */
-	uint64_t armed; /* 0: not */
 };
 
 struct loop {
-	uv_loop_t uv;
-	uv_prepare_t before_poll; /* runs the tasks */
-	uv_idle_t no_wait;	  /* active while tasks are left: libuv then polls without waiting */
-	uv_poll_t edges;	  /* our epoll set, as one descriptor of libuv's */
+	uv_loop_t uv;	     /* threads and signals */
+	uv_prepare_t anchor; /* makes libuv take a turn whenever it is asked to */
+	bool uv_due;
 	int epoll_fd;
-	size_t watches;
+	size_t watches, jobs;			/* they and timers and tasks keep the loop alive */
 	struct epoll_event events[LOOP_EVENTS]; /* the batch being dispatched .. */
 	int event, event_count;			/* .. and how far it is */
 	struct list tasks;
 	struct timer_heap timers;
 	struct block_pool blocks;
+	uint64_t now; /* ms, monotonic */
 	bool stopped;
 };
 
-void timers_init(struct loop *l);
-void timers_free(struct loop *l); /* to be followed by a turn of the uv loop */
+/* Stands for libuv's descriptor where other entries of the set have their watch. */
+#define UV_MARK(l) ((void *)&(l)->uv)
+
+/* A handle of libuv was started or closed: it has to take a turn before the kernel is waited for. */
+void uv_rouse(struct loop *l);
+
+uint64_t timers_next(const struct loop *l); /* when to look again; UINT64_MAX: never */
+void timers_run(struct loop *l);	    /* those that are due */
+void timers_free(struct loop *l);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * Timers of a loop: a binary heap by time, with one libuv timer set to its top.
+ * Timers of a loop: a binary heap by time, whose top bounds how long the loop waits.
  *
  * A timeout is moved far more often than it fires (each read of a body moves one), so
  * moving it later only changes `due`; the heap finds out when the old time comes and
@@ -64,36 +64,15 @@ static void heap_remove(struct timer_heap *h, struct timer *t)
 	sift_down(h, last);
 }
 
-static void on_time(uv_timer_t *uv);
-
-/*
- * Sets libuv's timer for the top. Waking once too early is cheaper than re-arming each
- * time the first timer is moved: it is only ever set earlier, or anew after it fired.
- */
-static void arm(struct loop *l)
+uint64_t timers_next(const struct loop *l)
 {
-	struct timer_heap *h = &l->timers;
-	if (h->count == 0) {
-		if (h->armed)
-			uv_timer_stop(&h->uv);
-		h->armed = 0;
-		return;
-	}
-	uint64_t first = h->at[1]->queued;
-	if (h->armed && h->armed <= first)
-		return;
-	uint64_t now = uv_now(&l->uv);
-	uv_timer_start(&h->uv, on_time, first > now ? first - now : 0, 0);
-	h->armed = first;
+	return l->timers.count ? l->timers.at[1]->queued : UINT64_MAX;
 }
 
-static void on_time(uv_timer_t *uv)
+void timers_run(struct loop *l)
 {
-	struct loop *l = uv->loop->data;
 	struct timer_heap *h = &l->timers;
-	uint64_t now = uv_now(&l->uv);
-	h->armed = 0;
-	while (h->count && h->at[1]->queued <= now) {
+	while (h->count && h->at[1]->queued <= l->now) {
 		struct timer *t = h->at[1];
 		if (t->due != t->queued) { /* it was moved meanwhile */
 			t->queued = t->due;
@@ -104,42 +83,30 @@ static void on_time(uv_timer_t *uv)
 		t->due = 0;
 		t->fn(t);
 	}
-	arm(l);
 }
 
 void timer_start(struct loop *l, struct timer *t, uint64_t ms, void (*fn)(struct timer *t))
 {
 	struct timer_heap *h = &l->timers;
 	t->fn = fn;
-	t->due = uv_now(&l->uv) + ms;
+	t->due = l->now + ms;
 	if (!t->slot) {
 		heap_add(h, t);
 	} else if (t->due < t->queued) {
 		t->queued = t->due;
 		sift_up(h, t);
 	}
-	arm(l);
 }
 
 void timer_stop(struct loop *l, struct timer *t)
 {
 	t->due = 0;
-	if (!t->slot)
-		return;
-	heap_remove(&l->timers, t);
-	if (l->timers.count == 0)
-		arm(l);
-}
-
-void timers_init(struct loop *l)
-{
-	l->uv.data = l;
-	CHECK(uv_timer_init(&l->uv, &l->timers.uv) == 0);
+	if (t->slot)
+		heap_remove(&l->timers, t);
 }
 
 void timers_free(struct loop *l)
 {
 	CHECK(l->timers.count == 0);
 	free(l->timers.at);
-	uv_close((uv_handle_t *)&l->timers.uv, NULL);
 }
