@@ -182,7 +182,8 @@ void loop_stop(struct loop *l)
 bool loop_step(struct loop *l, int wait_ms)
 {
 	l->stopped = false;
-	turn(l, list_empty(&l->tasks) ? wait_ms : 0); /* what the tasks did is to be seen before any time passes */
+	turn(l, list_empty(&l->tasks) ? wait_ms
+				      : 0); /* what the tasks did is to be seen before any time passes */
 	return anything_left(l);
 }
 
