@@ -181,7 +181,7 @@ static void build_time(char text[32])
 	time_t t = epoch ? (time_t)strtoll(epoch, NULL, 10) : 0;
 	struct tm tm;
 	if (!gmtime_r(&t, &tm) || !strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", &tm))
-		strcpy(text, "1970-01-01T00:00:00Z");
+		snprintf(text, 32, "1970-01-01T00:00:00Z");
 }
 
 /* The members that nitro-cli describe-eif insists on. */

@@ -162,7 +162,8 @@ const char *opts_action(const struct opt_table *table, int argc, char *const *ar
 {
 	struct arg a;
 	for (int at = 1; at < argc;)
-		if (next_arg(table, argc, argv, command, &at, &a, NULL) && strcmp(a.row->path, path) == 0)
+		if (next_arg(table, argc, argv, command, &at, &a, NULL) && a.row &&
+		    strcmp(a.row->path, path) == 0)
 			return a.value ? a.value : "";
 	OPT_EACH(row, table)
 	if (row->type == OPT_ACTION && row->arg && strcmp(row->path, path) == 0) {

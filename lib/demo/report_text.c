@@ -68,7 +68,7 @@ static void put_check(const struct pen *p, const struct report_check *c, const c
 	put(p, BOLD, c->title);
 	/* The micro sign takes two bytes and one column. */
 	const char *text = duration_text(c->us, time);
-	int wide = strchr(text, '\xc2') ? 1 : 0;
+	int wide = strstr(text, "µ") ? 1 : 0;
 	fprintf(p->out, "%*s\n", 84 - (int)strlen(c->title) + wide, text);
 	put_wrapped(p->out, c->detail, 9, 84);
 	if (c->timed)

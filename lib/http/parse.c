@@ -53,8 +53,8 @@ static bool names_one_upgrade(const struct head *h)
 	if (h->minor == 0 || !f || head_count(h, "Upgrade") > 1 || !head_list_has(h, "Connection", "upgrade"))
 		return false;
 	struct span version = f->value, name;
-	span_cut(&version, '/', &name);
-	if (!parse_is_token(name) || (version.p && !parse_is_token(version)))
+	if (!span_cut(&version, '/', &name) || !parse_is_token(name) ||
+	    (version.p && !parse_is_token(version)))
 		return false;
 	static const char *const refused[] = {"h2c", "h2", "HTTP", "TLS"};
 	for (size_t i = 0; i < countof(refused); i++)

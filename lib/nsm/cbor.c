@@ -34,7 +34,7 @@ static const char *read_head(struct span in, struct head *h)
 	for (size_t i = 1; i <= bytes; i++)
 		h->number = h->number << 8 | p[i];
 	/* What the next shorter form could have said. */
-	uint64_t shorter = bytes == 1 ? INFO_ONE_BYTE - 1 : UINT64_MAX >> (64 - 4 * bytes);
+	uint64_t shorter = bytes == 1 ? INFO_ONE_BYTE - 1 : ((uint64_t)1 << 4 * bytes) - 1;
 	if (h->number <= shorter)
 		return "has a number that is not in its shortest form";
 	h->size += bytes;

@@ -137,9 +137,11 @@ static void dial_new(struct opening *o);
 static void on_done(struct task *t)
 {
 	struct opening *o = container_of(t, struct opening, done);
-	if (o->conn && channel_client_stale(o->conn->channel))
-		drop(o->conn);
 	struct pooled *c = o->conn;
+	if (c && channel_client_stale(c->channel)) {
+		drop(c);
+		c = NULL;
+	}
 	if (!c && !o->failed) { /* it has died since it was taken */
 		dial_new(o);
 		return;

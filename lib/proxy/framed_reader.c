@@ -222,16 +222,16 @@ static bool begin_frame(struct framed_reader *r, struct error *err)
  */
 static bool walk(struct framed_reader *r, struct block *b, size_t *run, size_t *at, struct error *err)
 {
-	bool in_frame = r->left > 0;
-	while (*at < b->len || in_frame) {
-		if (!in_frame) {
+	bool resumed = r->left > 0; /* a frame whose head was in an earlier block */
+	while (*at < b->len || resumed) {
+		if (!resumed) {
 			r->header[r->header_got++] = b->data[(*at)++];
 			if (r->header_got < FRAME_HEADER)
 				continue;
 			if (!begin_frame(r, err))
 				return false;
-			in_frame = true;
 		}
+		resumed = false;
 		size_t n = b->len - *at < r->left ? b->len - *at : r->left;
 		r->left -= n;
 		if (r->type == FRAME_DATA) {
@@ -241,7 +241,6 @@ static bool walk(struct framed_reader *r, struct block *b, size_t *run, size_t *
 				return false;
 			if (r->left)
 				return true;
-			in_frame = false;
 			continue;
 		}
 		buf_add(&r->payload, b->data + *at, n);
@@ -250,7 +249,6 @@ static bool walk(struct framed_reader *r, struct block *b, size_t *run, size_t *
 			return true;
 		if (!take_frame(r, err))
 			return false;
-		in_frame = false;
 		if (r->part.end || r->pinged || (r->part.head && r->state == FRAMED_HEAD) ||
 		    r->state == FRAMED_RAW || r->state == FRAMED_BARE)
 			return true;

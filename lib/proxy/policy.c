@@ -195,7 +195,7 @@ void policy_judge(const struct policy *p, const struct policy_request *r, struct
 	if (!v->rule && p->otherwise == POLICY_DENY)
 		error_set(&v->why, ERR_DENIED, "no policy rule allows this request to %.100s port %u",
 			  r->host, r->port);
-	else if (answer == ANSWER_UNCLEAR)
+	else if (v->rule && answer == ANSWER_UNCLEAR)
 		error_set(&v->why, ERR_DENIED,
 			  "the path has %s, which the policy rule \"%.110s\" cannot judge", path.ambiguous,
 			  v->rule->text);

@@ -157,9 +157,9 @@ static enum error_kind kind_from_tunnel(const char *name)
 
 static void copy_clean(char *to, size_t room, const char *from)
 {
-	size_t n = 0;
-	for (; n + 1 < room && from[n]; n++)
-		to[n] = (char)(from[n] < ' ' || from[n] > '~' ? '?' : from[n]);
+	size_t n = strnlen(from, room - 1);
+	for (size_t i = 0; i < n; i++)
+		to[i] = (char)(from[i] < ' ' || from[i] > '~' ? '?' : from[i]);
 	to[n] = '\0';
 }
 

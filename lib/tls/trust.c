@@ -76,8 +76,11 @@ static void drop_twins(struct trust *t)
 static void index_roots(struct trust *t)
 {
 	size_t n = 0;
-	for (const mbedtls_x509_crt *c = &t->parsed; c; c = c->next)
-		n += c->raw.p != NULL;
+	const mbedtls_x509_crt *each =
+		&t->parsed; /* mbedTLS's list: its first member is always there, maybe empty */
+	do
+		n += each->raw.p != NULL;
+	while ((each = each->next));
 	t->roots = mem_resize(t->roots, n * sizeof *t->roots);
 	t->count = 0;
 	for (const mbedtls_x509_crt *c = &t->parsed; c; c = c->next) {

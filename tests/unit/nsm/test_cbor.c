@@ -161,19 +161,9 @@ static void test_cut_and_extended(void **state)
 static void test_shortest_form(void **state)
 {
 	(void)state;
-	static const char *const longer[] = {"1800",
-					     "1817",
-					     "190018",
-					     "1900ff",
-					     "1a0000ffff",
-					     "1b00000000ffffffff",
-					     "3817",
-					     "5800",
-					     "790001"
-					     "61",
-					     "980101",
-					     "b8010102",
-					     "d80101"};
+	static const char *const longer[] = {
+		"1800", "1817", "190018",   "1900ff", "1a0000ffff", "1b00000000ffffffff",
+		"3817", "5800", "79000161", "980101", "b8010102",   "d80101"};
 	static const char *const shortest[] = {"1818", "190100", "1a00010000", "1b0000000100000000"};
 	for (size_t i = 0; i < countof(longer); i++)
 		assert_string_equal(check_hex(longer[i]), "has a number that is not in its shortest form");
