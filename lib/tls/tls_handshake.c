@@ -162,24 +162,41 @@ enum tls_progress tls_handshake(struct tls *t)
 	return may_pass(t) ? TLS_READY : TLS_BROKEN;
 }
 
-/* ---- sessions: kept as int64_t trusted_until, then what mbedTLS makes of one ---- */
+/* ---- sessions: kept as this, then what mbedTLS makes of one ---- */
+
+struct kept {
+	int64_t trusted_until;
+	uint8_t leaf_sha256[HASH_SIZE]; /* of the server that was verified */
+};
 
 void tls_offer_session(struct tls *t)
 {
 	uint8_t bytes[SESSION_MAX_BYTES];
-	const size_t head = sizeof t->trusted_until;
+	struct kept kept;
 	t->trusted_until = now(t) + TRUST_SECONDS;
 	size_t n = t->sessions ? session_take(t->sessions, session_key(t), now(t), bytes) : 0;
 	if (!n)
 		return;
 	mbedtls_ssl_session session;
 	mbedtls_ssl_session_init(&session);
-	t->offered = mbedtls_ssl_session_load(&session, bytes + head, n - head) == 0 &&
+	t->offered = mbedtls_ssl_session_load(&session, bytes + sizeof kept, n - sizeof kept) == 0 &&
 		     mbedtls_ssl_set_session(&t->ssl, &session) == 0;
-	if (t->offered)
-		memcpy(&t->offered_until, bytes, head);
+	if (t->offered) {
+		memcpy(&kept, bytes, sizeof kept);
+		t->offered_until = kept.trusted_until;
+		memcpy(t->offered_leaf_sha256, kept.leaf_sha256, HASH_SIZE);
+	}
 	mbedtls_ssl_session_free(&session);
 	mem_wipe(bytes, sizeof bytes);
+}
+
+void tls_leaf_sha256(const struct tls *t, uint8_t out[HASH_SIZE])
+{
+	const mbedtls_x509_crt *crt = mbedtls_ssl_get_peer_cert(&t->ssl);
+	if (crt)
+		hash_sha256(&(struct span){(const char *)crt->raw.p, crt->raw.len}, 1, out);
+	else /* zeros, unless it was resumed */
+		memcpy(out, t->offered_leaf_sha256, HASH_SIZE);
 }
 
 /* A ticket has come. It lives no longer than the proof that stands behind it. */
@@ -188,15 +205,17 @@ void tls_keep_session(struct tls *t)
 	mbedtls_ssl_session session;
 	mbedtls_ssl_session_init(&session);
 	uint8_t bytes[SESSION_MAX_BYTES];
-	const size_t head = sizeof t->trusted_until;
+	struct kept kept = {.trusted_until = t->trusted_until};
 	size_t n = 0;
 	if (t->sessions && mbedtls_ssl_get_session(&t->ssl, &session) == 0 &&
-	    mbedtls_ssl_session_save(&session, bytes + head, sizeof bytes - head, &n) == 0) {
-		memcpy(bytes, &t->trusted_until, head);
+	    mbedtls_ssl_session_save(&session, bytes + sizeof kept, sizeof bytes - sizeof kept, &n) == 0) {
+		tls_leaf_sha256(t, kept.leaf_sha256);
+		memcpy(bytes, &kept, sizeof kept);
 		int64_t expires = now(t) + session.MBEDTLS_PRIVATE(ticket_lifetime);
 		if (t->trusted_until < expires)
 			expires = t->trusted_until;
-		session_put(t->sessions, session_key(t), (struct span){(char *)bytes, head + n}, expires);
+		session_put(t->sessions, session_key(t), (struct span){(char *)bytes, sizeof kept + n},
+			    expires);
 	}
 	mbedtls_ssl_session_free(&session);
 	mem_wipe(bytes, sizeof bytes);

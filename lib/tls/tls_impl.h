@@ -5,6 +5,7 @@
 #include <mbedtls/ssl.h>
 
 #include "net/stream_impl.h"
+#include "tls/hash.h"
 #include "tls/tls_conf_impl.h"
 #include "tls/tls_stream.h"
 
@@ -25,7 +26,8 @@ struct tls {
 	char *host;    /* owned; NULL for a server */
 	bool alerting; /* the handshake has broken, its last alert is on its way */
 	bool offered, resumed, verified;
-	int64_t offered_until; /* the same of the session that was offered */
+	int64_t offered_until;			/* the same of the session that was offered */
+	uint8_t offered_leaf_sha256[HASH_SIZE]; /* and its server's certificate; zeros: none was */
 	int64_t trusted_until; /* what this connection proved is taken for proved until then */
 
 	/* sessions */
@@ -56,6 +58,8 @@ enum tls_progress { TLS_WAIT, TLS_READY, TLS_BROKEN };
 enum tls_progress tls_handshake(struct tls *t);
 void tls_offer_session(struct tls *t);
 void tls_keep_session(struct tls *t);
+/* Of the certificate that stands behind this connection, though it be resumed. */
+void tls_leaf_sha256(const struct tls *t, uint8_t out[HASH_SIZE]);
 /* Records why; the first reason stays. An error of the lower stream comes before mbedTLS's rc. */
 void tls_break(struct tls *t, int rc, bool handshake);
 

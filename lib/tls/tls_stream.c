@@ -365,7 +365,6 @@ void tls_cancel(struct tls *t)
 static void set_certificate(struct tls_info *info, const mbedtls_x509_crt *crt)
 {
 	info->has_certificate = true;
-	CHECK(mbedtls_sha256(crt->raw.p, crt->raw.len, info->leaf_sha256, 0) == 0);
 	CHECK(mbedtls_sha256(crt->pk_raw.p, crt->pk_raw.len, info->key_sha256, 0) == 0);
 	char subject[1024];
 	int n = mbedtls_x509_dn_gets(subject, sizeof subject, &crt->subject);
@@ -386,6 +385,7 @@ void tls_info(const struct stream *s, struct tls_info *info)
 		.resumed = t->resumed,
 	};
 	const mbedtls_x509_crt *crt = mbedtls_ssl_get_peer_cert(&t->ssl);
+	tls_leaf_sha256(t, info->leaf_sha256);
 	if (crt)
 		set_certificate(info, crt);
 }

@@ -62,7 +62,7 @@ struct tls_info {
 	bool resumed;	      /* then there is no certificate */
 	bool has_certificate;
 	char subject[128];	 /* printable, cut when longer */
-	uint8_t leaf_sha256[32]; /* of its DER */
+	uint8_t leaf_sha256[32]; /* of its DER; resumed: of the handshake that the session goes back to */
 	uint8_t key_sha256[32];	 /* of its SubjectPublicKeyInfo: the key that signed this handshake */
 };
 /* s is a stream that tls_start gave. */

@@ -318,6 +318,11 @@ static bool resumed(struct tls_world *w, const char *host, struct session_cache 
 	struct tls_info info;
 	tls_info(p.client.s, &info);
 	assert_int_equal(info.resumed, !info.has_certificate);
+	/* Whose certificate it was is not forgotten. */
+	static uint8_t leaf[sizeof info.leaf_sha256];
+	if (info.has_certificate)
+		memcpy(leaf, info.leaf_sha256, sizeof leaf);
+	assert_memory_equal(info.leaf_sha256, leaf, sizeof leaf);
 	tls_pair_free(&p);
 	return info.resumed;
 }
