@@ -2,12 +2,12 @@
 
 #include "base/check.h"
 
-static const char first_line[] = "nitroproxy-claims: 1";
+static const char first_line[] = "nitroproxy-claims: 2";
 
 const char *claim_name(enum claim c)
 {
-	static const char *const names[CLAIM_COUNT] = {"binary", "policy", "trust-store", "config",
-						       "ingress-key"};
+	static const char *const names[CLAIM_COUNT] = {"binary", "policy",	"trust-store",
+						       "config", "ingress-key", "receipt-key"};
 	return names[c];
 }
 
@@ -64,5 +64,5 @@ bool claims_parse(struct span text, struct claims *c, struct error *err)
 	buf_init(&again, CLAIMS_MAX);
 	bool same = claims_write(c, &again, NULL) && span_is(buf_span(&again), text);
 	buf_free(&again);
-	return same || error_set(err, ERR_BAD_REQUEST, "these are not claims of version 1 in their one form");
+	return same || error_set(err, ERR_BAD_REQUEST, "these are not claims of version 2 in their one form");
 }

@@ -33,7 +33,14 @@
 	/* what it vouches for */                                                                            \
 	X(CLAIMS, "claims")		/* user_data is not the digest of the claims shown */                \
 	X(CLAIMED_FILE, "claimed_file") /* a claim is not the digest of the file shown */                    \
-	X(CHANNEL, "channel")		/* the TLS session ends at another key than the claimed one */
+	X(CHANNEL, "channel")		/* the TLS session ends at another key than the claimed one */       \
+	/* receipts */                                                                                       \
+	X(RECEIPT, "receipt")			  /* its content is not in the one form of receipt.h */      \
+	X(RECEIPT_KEY, "receipt_key")		  /* by another key than the claimed one */                  \
+	X(RECEIPT_SIGNATURE, "receipt_signature") /* not signed by that key */                               \
+	X(RECEIPT_TARGET, "receipt_target")	  /* for another target than the one shown */                \
+	X(RECEIPT_REQUEST, "receipt_request")	  /* for another body of the request .. */                   \
+	X(RECEIPT_RESPONSE, "receipt_response")	  /* .. or of the response */
 
 enum refusal_reason {
 #define X(reason, name) REFUSE_##reason,

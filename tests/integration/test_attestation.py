@@ -112,13 +112,14 @@ def test_max_age():
     assert verdict(*args, "--at", AT + 300, "--max-age", "5m")["reason"] == "age"
 
 
-CLAIMS = """nitroproxy-claims: 1
+CLAIMS = """nitroproxy-claims: 2
 version: 1.0
 binary-sha256: -
 policy-sha256: {policy}
 trust-store-sha256: -
 config-sha256: -
 ingress-key-sha256: -
+receipt-key-sha256: -
 """
 
 
@@ -172,7 +173,7 @@ def test_claims_not_bound(bound):
 
 def test_claims_unknown(bound):
     """Bound, but not of a form we know how to read."""
-    for text in CLAIMS.format(policy="-").replace(": 1\n", ": 2\n", 1), "x", CLAIMS.format(policy="0" * 63), "":
+    for text in CLAIMS.format(policy="-").replace(": 2\n", ": 3\n", 1), "x", CLAIMS.format(policy="0" * 63), "":
         args, document = bound(text)
         assert verdict(*args, stdin=document)["reason"] == "claims"
 

@@ -10,13 +10,14 @@
 
 /* SHA-256 of "policy", of nothing, and of "key". */
 static const char text[] =
-	"nitroproxy-claims: 1\n"
+	"nitroproxy-claims: 2\n"
 	"version: 1.2.3-rc1+x~y_z\n"
 	"binary-sha256: -\n"
 	"policy-sha256: 823412d1eacb67956220e532959f0104603057c88704863ca38e7cd188fda812\n"
 	"trust-store-sha256: e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\n"
 	"config-sha256: -\n"
-	"ingress-key-sha256: 2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683\n";
+	"ingress-key-sha256: 2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683\n"
+	"receipt-key-sha256: -\n";
 
 static void test_round_trip(void **state)
 {
@@ -73,9 +74,9 @@ static void test_one_form(void **state)
 	static const char *const forms[] = {
 		"",
 		"\n",
-		"nitroproxy-claims: 1\n",
 		"nitroproxy-claims: 2\n",
-		"nitroproxy-claims: 1\r\nversion: 1\r\n",
+		"nitroproxy-claims: 1\n",
+		"nitroproxy-claims: 2\r\nversion: 1\r\n",
 	};
 	for (size_t i = 0; i < countof(forms); i++)
 		expect_refused(forms[i], strlen(forms[i]));
