@@ -91,6 +91,17 @@ void attest_set_key(struct attest *a, const uint8_t key[HASH_SIZE])
 	memcpy(a->claims.sha256[CLAIM_INGRESS_KEY], key, SHA256_SIZE);
 }
 
+bool attest_set_receipt_key(struct attest *a, const uint8_t key[HASH_SIZE], struct error *err)
+{
+	if (!a->nsm)
+		return error_set(err, ERR_CONFIG,
+				 "receipts: there is no Nitro Security Module here to vouch for the key that "
+				 "signs them (setting nsm)");
+	a->claims.has[CLAIM_RECEIPT_KEY] = true;
+	memcpy(a->claims.sha256[CLAIM_RECEIPT_KEY], key, SHA256_SIZE);
+	return true;
+}
+
 void attest_status(const struct attest *a, struct buf *json)
 {
 	const char *nsm = !a->nsm ? "none" : a->nsm->software ? "software" : "device";

@@ -31,6 +31,11 @@ void attest_free(struct attest *a); /* NULL is fine */
  */
 void attest_set_key(struct attest *a, const uint8_t key[HASH_SIZE]);
 
+/*
+ * The key that signs receipts, likewise, once and for all. ERR_CONFIG: nothing here can vouch for it.
+ */
+bool attest_set_receipt_key(struct attest *a, const uint8_t key[HASH_SIZE], struct error *err);
+
 /* Answers a request that is LOCAL_ATTESTATION. key: that ended the TLS it came through; NULL: the one in
  * force. */
 void attest_reply(struct attest *a, struct exchange *x, const uint8_t *key);

@@ -94,6 +94,16 @@ static struct tls_conf *load_tls(const struct settings *s, struct error *err)
 	return conf;
 }
 
+static bool load_receipts(struct enclave *e, struct error *err)
+{
+	uint8_t key[HASH_SIZE];
+	e->receipts = witness_key_new(err);
+	if (!e->receipts)
+		return false;
+	witness_key_sha256(e->receipts, key);
+	return attest_set_receipt_key(e->attest, key, err);
+}
+
 static bool load(struct enclave *e, struct error *err)
 {
 	const struct settings *s = e->settings;
@@ -123,7 +133,7 @@ static bool load(struct enclave *e, struct error *err)
 	up.reach.sessions = e->sessions;
 	e->upstream = upstream_new(e->loop, &up);
 	e->attest = attest_new(e->loop, s, &e->policy, e->tls, err);
-	if (!e->attest)
+	if (!e->attest || (s->receipts && !load_receipts(e, err)))
 		return false;
 	struct enclave_status_config status = {.settings = s,
 					       .policy = &e->policy,
@@ -131,6 +141,7 @@ static bool load(struct enclave *e, struct error *err)
 					       .tls = e->tls,
 					       .metrics = &e->metrics,
 					       .upstream = e->upstream,
+					       .receipts = e->receipts,
 					       .on_status = on_status,
 					       .on_metrics = on_metrics,
 					       .owner = e};
@@ -206,6 +217,7 @@ void enclave_free(struct enclave *e)
 	if (e->status)
 		enclave_status_free(e->status);
 	attest_free(e->attest);
+	witness_key_free(e->receipts);
 	if (e->upstream)
 		upstream_free(e->upstream);
 	session_cache_free(e->sessions);

@@ -27,6 +27,7 @@ struct enclave {
 	struct upstream *upstream;
 	struct enclave_status *status;
 	struct attest *attest;
+	struct witness_key *receipts; /* NULL: none are given */
 	struct via via;
 	struct enclave_surroundings around;
 	struct signals_out *signals;

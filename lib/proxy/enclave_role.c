@@ -39,6 +39,8 @@ static bool rewrite(struct enclave *e, struct exchange *x, struct error *err)
 	char authority[TARGET_AUTHORITY_MAX];
 	if (e->settings->trace && trace_asked(h))
 		info->trace = mem_zero(sizeof *info->trace);
+	if (witness_asked(h) && e->receipts)
+		info->witness = witness_new(e->loop, e->receipts, h, &info->target);
 	hop_clean(h, &e->via);
 	if (info->target.kind == TARGET_TUNNEL)
 		return true;
@@ -85,7 +87,8 @@ static void *on_open(void *owner, struct exchange *x, bool fresh, exchange_open_
 {
 	struct enclave *e = owner;
 	struct exchange_info *info = exchange_info(x);
-	return upstream_open(e->upstream, &info->target, info->id, fresh, info->trace, fn, arg);
+	struct tls_info *peer = info->witness ? witness_peer(info->witness) : NULL;
+	return upstream_open(e->upstream, &info->target, info->id, fresh, info->trace, peer, fn, arg);
 }
 
 static void on_cancel(void *owner, void *opening)

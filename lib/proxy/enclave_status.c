@@ -123,6 +123,9 @@ void enclave_status_metrics(struct enclave_status *s, struct buf *out)
 		     up->tls_resumed);
 	metrics_line(out, "enclave", "counter", "tls_chain_hits_total",
 		     "Certificate chains that were known already.", chains.hits);
+	if (s->config.receipts)
+		metrics_line(out, "enclave", "counter", "receipts_total", "Receipts that were signed.",
+			     witness_key_signed(s->config.receipts));
 	metrics_line(out, "enclave", "counter", "log_dropped_total", "Log lines lost.", log_dropped());
 	s->config.on_metrics(s->config.owner, out);
 }

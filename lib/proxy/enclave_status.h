@@ -17,6 +17,7 @@ struct enclave_status_config { /* all borrowed */
 	const struct attest *attest;
 	const struct metrics *metrics;
 	struct upstream *upstream;
+	const struct witness_key *receipts; /* NULL: none are given */
 	/* The answer to enclave_status_ask; json is valid during the call. From the loop. */
 	void (*on_status)(void *owner, struct span json);
 	/* Appends what others count. */

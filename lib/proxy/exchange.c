@@ -72,6 +72,7 @@ static void release(struct exchange *x)
 	list_remove(&x->running);
 	target_free(&x->info.target);
 	free(x->info.trace);
+	witness_free(x->info.witness);
 	block_put(x->up.data);
 	block_put(x->down.data);
 	exchange_drop_first(x);

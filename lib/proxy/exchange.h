@@ -26,6 +26,7 @@
 #include "http/target.h"
 #include "net/splice.h"
 #include "proxy/trace.h"
+#include "proxy/witness.h"
 
 struct exchange;
 
@@ -68,6 +69,8 @@ struct exchange_info {
 	unsigned retry_after; /* seconds, for a refusal; 0: the usual */
 	void *tag;	      /* the role's own */
 	struct trace *trace;  /* owned; NULL: nobody asked, or the role does not tell */
+	struct witness
+		*witness; /* owned; NULL: likewise, of a receipt. Set before exchange_forward, or never */
 	bool reused;
 	uint64_t bytes_up, bytes_down;
 	uint64_t started_us, opened_us, answered_us; /* monotonic; 0: did not come to it */

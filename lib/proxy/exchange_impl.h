@@ -7,6 +7,7 @@
  *	exchange_raw.c    the relay behind a switch to raw
  *	exchange_stage.c  the stages' timeouts
  *	exchange_reply.c  our own answers
+ *	exchange_receipt.c  what a witness sees of it
  */
 #ifndef PROXY_EXCHANGE_IMPL_H
 #define PROXY_EXCHANGE_IMPL_H
@@ -51,6 +52,7 @@ struct exchange {
 	bool answered;	     /* a final head was passed on to the client */
 	bool begun;	     /* any head was: a 1xx too */
 	unsigned interim;    /* 1xx responses so far */
+	bool upload_lost;    /* the service stopped taking the request */
 	bool raw;	     /* behind a 101 or a CONNECT's 2xx */
 	bool joining;	     /* likewise, and a relay takes over as soon as nothing is being sent any more */
 	struct relay *relay; /* owns both legs' streams; NULL: none */
@@ -87,8 +89,16 @@ void exchange_await(struct exchange *x, uint64_t ms);
 
 /* ---- the directions ---- */
 
+/* The part that has been read is sent on. */
+void exchange_send_on(struct pump *p);
 /* Both, from the first part on: the leg towards the service is open. */
 void exchange_pump(struct exchange *x);
+/*
+ * For the witness, if there is one. What goes up; that it did not all arrive; and what comes down: true, if
+ * the part in x->down waits for the receipt and is then sent by itself.
+ */
+void exchange_witness_up(struct exchange *x, const struct block *data);
+bool exchange_witness_down(struct exchange *x);
 /* A relay takes over; if something is being sent still: not yet. */
 void exchange_join(struct exchange *x);
 /* What the relay, if there is one, has carried so far goes into the exchange's figures. */

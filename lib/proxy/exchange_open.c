@@ -48,6 +48,8 @@ void exchange_open_leg(struct exchange *x, bool fresh)
 
 void exchange_forward(struct exchange *x)
 {
+	if (x->info.witness)
+		exchange_witness_up(x, x->first_data);
 	exchange_open_leg(x, false);
 }
 

@@ -26,7 +26,7 @@ static void upload_failed(struct exchange *x, const struct error *err)
 		exchange_broken(x, err, x->role->next);
 		return;
 	}
-	x->up.done = true;
+	x->up.done = x->upload_lost = true;
 	exchange_progress(x);
 }
 
@@ -61,7 +61,7 @@ static void on_sent(void *arg, const struct error *err)
 		read_on(p);
 }
 
-static void send_on(struct pump *p)
+void exchange_send_on(struct pump *p)
 {
 	p->sending = true;
 	leg_send(p->to, &p->part, on_sent, p);
@@ -72,7 +72,9 @@ static void send_up(struct exchange *x)
 	x->more_sent = true;
 	exchange_drop_first(x);
 	x->info.bytes_up += x->up.data ? x->up.data->len : 0;
-	send_on(&x->up);
+	if (x->info.witness)
+		exchange_witness_up(x, x->up.data);
+	exchange_send_on(&x->up);
 }
 
 static void on_first_sent(void *arg, const struct error *err)
@@ -130,6 +132,8 @@ static bool response_head(struct exchange *x, struct head *h)
 	x->raw = h->framing == BODY_RAW;
 	if (x->raw)
 		x->up.done = false;
+	else if (x->info.witness)
+		witness_head(x->info.witness, h);
 	return true;
 }
 
@@ -163,7 +167,9 @@ static void on_part(void *arg, struct part *part, const struct error *err)
 	if (x->answered && !x->first_sending)
 		exchange_drop_first(x);
 	exchange_progress(x);
-	send_on(p);
+	if (x->info.witness && exchange_witness_down(x))
+		return;
+	exchange_send_on(p);
 	/* Only behind a request that came whole: then all that is read from the client is raw. */
 	if (part->head && x->raw && x->first.end)
 		x->joining = leg_bare(x->in) && leg_bare(x->out);

@@ -82,6 +82,7 @@ struct settings {
 
 	bool allow_plain_http; /* http:// targets */
 	bool trace;	       /* requests may ask for the times of their stages: trace.h */
+	bool receipts;	       /* requests may ask for one: witness.h */
 	enum nsm_choice nsm;   /* who makes attestation documents */
 
 	struct {

@@ -146,6 +146,9 @@ static const struct opt rows[] = {
 	BOOL("trace", trace, "false", .commands = H | E,
 	     .help = "Answers requests that ask with X-Nitroproxy-Trace: 1 with times by stage and the facts of TLS"),
 
+	BOOL("receipts", receipts, "false", .commands = E,
+	     .help = "Answers requests that ask with X-Nitroproxy-Want-Receipt: 1 with a signed receipt"),
+
 	WORD("nsm", nsm, enum nsm_choice, nsm_choices, "auto", .commands = E,
 	     .help = "What makes attestation documents: /dev/nsm (auto: if it is there), or nothing"),
 

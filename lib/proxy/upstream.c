@@ -30,7 +30,8 @@ struct opening {
 	struct target_entry *entry; /* held for the connection that is being made */
 	struct reach *reach;
 	struct task done;
-	struct trace *trace; /* borrowed; NULL: nobody asked */
+	struct trace *trace;   /* borrowed; NULL: nobody asked */
+	struct tls_info *peer; /* likewise */
 	exchange_open_fn *fn;
 	void *arg;
 };
@@ -180,13 +181,15 @@ static void count(struct upstream *u, const struct reach_result *made, struct tr
 		u->stats.tls_full++;
 }
 
-static void tell(struct trace *trace, const struct opening *o, struct conn *c)
+static void tell(const struct opening *o, struct conn *c)
 {
-	if (!trace)
-		return;
-	trace->secure = o->target.kind == TARGET_URL && o->target.https;
-	if (trace->secure)
-		tls_info(client_conn_stream(c->http), &trace->tls);
+	bool secure = o->target.kind == TARGET_URL && o->target.https;
+	if (o->trace)
+		o->trace->secure = secure;
+	if (o->trace && secure)
+		tls_info(client_conn_stream(c->http), &o->trace->tls);
+	if (o->peer && secure)
+		tls_info(client_conn_stream(c->http), o->peer);
 }
 
 static void on_reached(void *arg, const struct reach_result *made, const struct error *err)
@@ -199,7 +202,7 @@ static void on_reached(void *arg, const struct reach_result *made, const struct 
 	}
 	count(o->upstream, made, o->trace);
 	struct conn *c = new_conn(o, made->stream);
-	tell(o->trace, o, c);
+	tell(o, c);
 	hand_out(o, c);
 }
 
@@ -243,7 +246,7 @@ static void on_pooled(struct task *t)
 	o->upstream->stats.reused++;
 	c->taken = NULL;
 	o->pooled = NULL;
-	tell(o->trace, o, c);
+	tell(o, c);
 	hand_out(o, c);
 }
 
@@ -261,10 +264,11 @@ static bool take_idle(struct opening *o)
 }
 
 void *upstream_open(struct upstream *u, const struct target *t, uint64_t id, bool fresh, struct trace *trace,
-		    exchange_open_fn *fn, void *arg)
+		    struct tls_info *peer, exchange_open_fn *fn, void *arg)
 {
 	struct opening *o = mem_zero(sizeof *o);
-	*o = (struct opening){.upstream = u, .target = *t, .id = id, .trace = trace, .fn = fn, .arg = arg};
+	*o = (struct opening){
+		.upstream = u, .target = *t, .id = id, .trace = trace, .peer = peer, .fn = fn, .arg = arg};
 	list_append(&u->openings, &o->link);
 	bool poolable = !fresh && t->kind != TARGET_TUNNEL;
 	if (!poolable || !take_idle(o))

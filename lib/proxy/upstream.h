@@ -32,11 +32,11 @@ void upstream_free(struct upstream *u);
 
 /*
  * For exchange_role.open: a leg to t. fresh: not from the pool. Failures: ERR_LIMIT when the target has
- * all its connections; those of reaching it. trace: NULL, or where to tell about the connection; borrowed
- * until the callback or upstream_cancel.
+ * all its connections; those of reaching it. trace, peer: NULL, or where to tell about the connection;
+ * borrowed until the callback or upstream_cancel. peer stays as it is without TLS.
  */
 void *upstream_open(struct upstream *u, const struct target *t, uint64_t id, bool fresh, struct trace *trace,
-		    exchange_open_fn *fn, void *arg);
+		    struct tls_info *peer, exchange_open_fn *fn, void *arg);
 void upstream_cancel(struct upstream *u, void *opening);
 
 /* Asks the tunnel how it is. One at a time; none comes back once the upstream is freed. */
