@@ -12,6 +12,7 @@
 #include "tls/entropy.h"
 #include "verify_forward.h"
 #include "verify_print.h"
+#include "verify_receipt.h"
 #include "verify_url.h"
 
 enum { EXIT_GOOD = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2 };
@@ -23,6 +24,7 @@ struct verification {
 	struct verify_args args;
 	uint8_t root[SHA256_SIZE];
 	struct buf document; /* base64 in a file is a third longer */
+	struct buf receipt;
 	struct verify_answer answer;
 	struct target to;
 };
@@ -72,6 +74,11 @@ static bool load(struct verification *v, struct verify_shown *shown, struct erro
 {
 	if (v->args.root_file && !load_root(v, err))
 		return false;
+	if (v->args.receipt) {
+		if (!verify_receipt_load(v->args.receipt, &v->receipt, err))
+			return false;
+		shown->receipt = v->receipt.n ? buf_span(&v->receipt) : SPAN("");
+	}
 	if (!v->args.url)
 		return load_files(v, shown, err);
 	return entropy_start(err) && verify_channel_url(v->args.url, &v->to, err) && ask(v, shown, err);
@@ -110,6 +117,7 @@ int cmd_verify(int argc, char **argv)
 	struct error err;
 	int status = EXIT_GOOD;
 	buf_init(&v->document, 2 * COSE_MAX);
+	buf_init(&v->receipt, VERIFY_RECEIPT_FILE_MAX);
 	verify_evidence_init(&v->answer.evidence);
 	if (!verify_parse_args(&v->args, argc, argv, &err)) {
 		fprintf(stderr, "nitroproxy verify: %s (see --help)\n", err.text);
@@ -120,6 +128,7 @@ int cmd_verify(int argc, char **argv)
 		status = verify(v);
 	}
 	buf_free(&v->document);
+	buf_free(&v->receipt);
 	verify_evidence_free(&v->answer.evidence);
 	target_free(&v->to);
 	free(v);

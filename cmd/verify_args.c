@@ -35,6 +35,11 @@ const char verify_help[] =
 	"                       must be the document's user_data\n"
 	"  --policy FILE        the claims' policy must be this one; likewise\n"
 	"  --trust-store FILE, and --binary FILE or --config FILE byte for byte\n"
+	"  --receipt FILE       verify this receipt, too: CBOR, base64 or a head with the\n"
+	"                       field; it must be signed by the key that is claimed\n"
+	"  --target URL         the receipt must be for this URL,\n"
+	"  --request-body FILE  have gone up with this body,\n"
+	"  --body FILE          and been answered with this one; - is standard input\n"
 	"  --json               print JSON\n"
 	"  --help\n";
 
@@ -51,6 +56,10 @@ enum {
 	FLAG_AT,
 	FLAG_ROOT,
 	FLAG_CLAIMS,
+	FLAG_RECEIPT,
+	FLAG_TARGET,
+	FLAG_REQUEST_BODY,
+	FLAG_BODY,
 	FLAG_JSON,
 	FLAG_HELP,
 	FLAG_CLAIMED,
@@ -154,6 +163,18 @@ static bool parse_one(struct verify_args *a, int flag, const char *value, struct
 	case FLAG_CLAIMS:
 		a->claims_file = value;
 		return true;
+	case FLAG_RECEIPT:
+		a->receipt = value;
+		return true;
+	case FLAG_TARGET:
+		a->target = value;
+		return true;
+	case FLAG_REQUEST_BODY:
+		a->request_body = value;
+		return true;
+	case FLAG_BODY:
+		a->body = value;
+		return true;
 	case FLAG_JSON:
 		return a->json = true;
 	case FLAG_HELP:
@@ -161,6 +182,26 @@ static bool parse_one(struct verify_args *a, int flag, const char *value, struct
 	default:
 		return usage(err, "an option is unknown or lacks its value");
 	}
+}
+
+static bool is_stdin(const char *file)
+{
+	return file && strcmp(file, "-") == 0;
+}
+
+static bool check_receipt(const struct verify_args *a, struct error *err)
+{
+	if (!a->receipt)
+		return (!a->target && !a->body && !a->request_body) ||
+		       usage(err, "--target, --body and --request-body need --receipt");
+	if (a->forward)
+		return usage(err, "--forward carries connections, --receipt is about one exchange");
+	if (!a->claims_file && !a->url)
+		return usage(err,
+			     "--receipt needs --claims or --url, which name the key that signs receipts");
+	int readers = (!a->url && (!a->file || is_stdin(a->file))) + is_stdin(a->receipt) +
+		      is_stdin(a->body) + is_stdin(a->request_body);
+	return readers <= 1 || usage(err, "only one thing can be read from standard input");
 }
 
 /* What must not be forgotten silently. */
@@ -183,6 +224,8 @@ static bool check_request(const struct verify_args *a, struct error *err)
 		return usage(err, "give --nonce HEX, or --any-nonce to accept an old document");
 	if (a->has_pcr == a->any_pcrs)
 		return usage(err, "give --pcr0 HEX (or others), or --any-pcrs to accept any enclave");
+	if (!check_receipt(a, err))
+		return false;
 	for (enum claim i = 0; i < CLAIM_COUNT; i++)
 		if (a->claimed_files[i] && !a->claims_file && !a->url)
 			return error_set(err, ERR_CONFIG, "--%s needs --claims or --url", claim_name(i));
@@ -204,6 +247,10 @@ bool verify_parse_args(struct verify_args *a, int argc, char **argv, struct erro
 		{"at", required_argument, NULL, FLAG_AT},
 		{"root", required_argument, NULL, FLAG_ROOT},
 		{"claims", required_argument, NULL, FLAG_CLAIMS},
+		{"receipt", required_argument, NULL, FLAG_RECEIPT},
+		{"target", required_argument, NULL, FLAG_TARGET},
+		{"request-body", required_argument, NULL, FLAG_REQUEST_BODY},
+		{"body", required_argument, NULL, FLAG_BODY},
 		{"json", no_argument, NULL, FLAG_JSON},
 		{"help", no_argument, NULL, FLAG_HELP},
 		{"binary", required_argument, NULL, FLAG_CLAIMED + CLAIM_BINARY},

@@ -5,6 +5,7 @@
 #include "nsm/input.h"
 #include "proxy/policy.h"
 #include "tls/tls_conf.h"
+#include "verify_receipt.h"
 
 #define FILE_MAX (64u << 20) /* policies, trust stores, executables */
 
@@ -123,6 +124,8 @@ static void note_asked(const struct verify_args *args, const struct verify_shown
 	r->asked[ATTESTATION_STEP_NONCE] = args->wish.nonce.p != NULL;
 	r->asked[ATTESTATION_STEP_CLAIMS] = shown->claims.p != NULL;
 	r->asked[VERIFY_STEP_CHANNEL] = shown->key != NULL;
+	r->asked[VERIFY_STEP_RECEIPT] = shown->receipt.p != NULL;
+	r->asked[VERIFY_STEP_EXCHANGE] = args->target || args->body || args->request_body;
 	r->asked[VERIFY_STEP_FILES] = false;
 	for (int i = 0; i < CLAIM_COUNT; i++)
 		if (args->claimed_files[i])
@@ -137,6 +140,9 @@ bool verify_judge(const struct verify_args *args, const struct verify_shown *sho
 	if (!args->has_at)
 		r->wish.at = time(NULL);
 	note_asked(args, shown, r);
-	return !check_document(shown, r) || !check_claims(shown, r) || !check_channel(shown, r) ||
-	       check_files(args, r, err);
+	if (!check_document(shown, r) || !check_claims(shown, r) || !check_channel(shown, r))
+		return true;
+	if (!check_files(args, r, err))
+		return false;
+	return !r->good || !shown->receipt.p || verify_receipt_judge(args, shown->receipt, r, err);
 }

@@ -1,14 +1,12 @@
 #include "verify_print.h"
 
-#include <time.h>
-
-#include "base/check.h"
+#include "verify_print_receipt.h"
 
 static const char *row_name(int row)
 {
-	return row == VERIFY_STEP_CHANNEL ? "channel"
-	       : row == VERIFY_STEP_FILES ? "files"
-					  : attestation_step_name((enum attestation_step)row);
+	static const char *const names[] = {"channel", "files", "receipt", "exchange"};
+	return row < ATTESTATION_STEP_COUNT ? attestation_step_name((enum attestation_step)row)
+					    : names[row - ATTESTATION_STEP_COUNT];
 }
 
 /* They stop at the first that fails. */
@@ -37,6 +35,8 @@ static const char *row_meaning(int row)
 		[ATTESTATION_STEP_CLAIMS] = "user_data is the SHA-256 of the claims shown",
 		[VERIFY_STEP_CHANNEL] = "the key they claim is the one this TLS session ends at",
 		[VERIFY_STEP_FILES] = "the claims are the digests of the files shown",
+		[VERIFY_STEP_RECEIPT] = "a receipt, signed by the key they claim for that",
+		[VERIFY_STEP_EXCHANGE] = "it is for the target and the bodies shown",
 	};
 	return meanings[row];
 }
@@ -59,16 +59,26 @@ static void print_id(struct span s, FILE *out)
 		      out);
 }
 
+static void print_claims(const struct claims *c, FILE *out)
+{
+	fprintf(out, "version     %s\n", c->version);
+	for (int i = 0; i < CLAIM_COUNT; i++) {
+		char hex[2 * SHA256_SIZE + 1] = "none";
+		if (c->has[i])
+			digest_to_hex(c->sha256[i], SHA256_SIZE, hex);
+		fprintf(out, "%-11s %s\n", claim_name(i), hex);
+	}
+}
+
 static void print_facts(const struct verify_result *r, FILE *out)
 {
 	const struct attestation *a = &r->document;
-	time_t made = (time_t)(a->timestamp / 1000);
-	struct tm tm;
-	char when[32];
-	CHECK(gmtime_r(&made, &tm) && strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &tm));
+	int64_t made = (int64_t)(a->timestamp / 1000);
+	char when[VERIFY_TIME_MAX];
+	verify_print_time(a->timestamp, when);
 	fputs("\nmodule     ", out);
 	print_id(a->module_id, out);
-	fprintf(out, "\nmade       %s, %lld s before\n", when, (long long)(r->wish.at - (int64_t)made));
+	fprintf(out, "\nmade       %s, %lld s before\n", when, (long long)(r->wish.at - made));
 	if (attestation_is_debug(a))
 		fputs("debug      yes: whoever runs the instance can look inside\n", out);
 	if (r->is_unsigned)
@@ -80,15 +90,10 @@ static void print_facts(const struct verify_result *r, FILE *out)
 		print_hex(a->pcrs[i], out);
 		fputc('\n', out);
 	}
-	if (!r->asked[ATTESTATION_STEP_CLAIMS])
-		return;
-	fprintf(out, "version     %s\n", r->claims.version);
-	for (int i = 0; i < CLAIM_COUNT; i++) {
-		char hex[2 * SHA256_SIZE + 1] = "none";
-		if (r->claims.has[i])
-			digest_to_hex(r->claims.sha256[i], SHA256_SIZE, hex);
-		fprintf(out, "%-11s %s\n", claim_name(i), hex);
-	}
+	if (r->asked[ATTESTATION_STEP_CLAIMS])
+		print_claims(&r->claims, out);
+	if (r->asked[VERIFY_STEP_RECEIPT])
+		verify_print_receipt(&r->receipt.said, out);
 }
 
 void verify_print_table(const struct verify_result *r, FILE *out)
@@ -166,5 +171,7 @@ void verify_print_json(const struct verify_result *r, FILE *out)
 		print_json_insecure(r, out);
 		print_json_document(&r->document, out);
 	}
+	if (r->good && r->asked[VERIFY_STEP_RECEIPT])
+		verify_print_receipt_json(&r->receipt.said, out);
 	fputs("}\n", out);
 }

@@ -90,7 +90,8 @@ def test_accepted_when_told_so(chain, measured, policy):
     lines = done.stdout.decode().splitlines()
     rows = {line.split()[0]: line[11:23].rstrip() for line in lines[:9]}
     assert rows == {"syntax": "ok", "chain": "NOT CHECKED", "signature": "NOT CHECKED", "pcrs": "ok", "nonce": "ok",
-                    "time": "ok", "claims": "ok", "channel": "not asked", "files": "ok"}
+                    "time": "ok", "claims": "ok", "channel": "not asked", "files": "ok",
+                    "receipt": "not asked", "exchange": "not asked"}
     assert lines[-1].startswith("accepted UNSIGNED") and b"WARNING" in done.stderr
     result = verdict("--url", chain.front.url, "--allow-unsigned", *measured)
     assert result["insecure"] == ["unsigned"]

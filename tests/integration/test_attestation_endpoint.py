@@ -204,7 +204,8 @@ def test_url(front, chain, root):
                      "--binary", NITROPROXY)
     assert result["verdict"] == "accepted"
     assert result["checks"] == {"syntax": "ok", "chain": "ok", "signature": "ok", "pcrs": "ok", "nonce": "ok",
-                                "time": "ok", "claims": "ok", "channel": "not asked", "files": "ok"}
+                                "time": "ok", "claims": "ok", "channel": "not asked", "files": "ok",
+                               "receipt": "not asked", "exchange": "not asked"}
     done = run("--url", front.url, "--pcr0", pcr0(), "--root", root)
     assert done.returncode == 0 and done.stdout.rstrip().endswith(b"accepted")
 
