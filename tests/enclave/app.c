@@ -3,13 +3,18 @@
  *again and again. It knows no TLS: that is the proxy's part.
  *
  *	app URL [COUNT]    ends with status 0 behind COUNT answers of 200; without COUNT it goes on for ever
+ *
+ *Before that it leaves a process behind without a parent, which ends at once: with each answer it says
+ *whether the first process has collected it.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* "http://127.0.0.1:8080" */
@@ -51,12 +56,34 @@ static int ask(const char *url)
 	return status;
 }
 
+static pid_t leave_orphan(void)
+{
+	int ends[2];
+	pid_t orphan = -1;
+	if (pipe(ends) != 0)
+		return -1;
+	pid_t parent = fork();
+	if (parent == 0) {
+		orphan = fork();
+		if (orphan != 0 && write(ends[1], &orphan, sizeof orphan) < 0)
+			_exit(1);
+		_exit(0);
+	}
+	if (read(ends[0], &orphan, sizeof orphan) != sizeof orphan)
+		orphan = -1;
+	close(ends[0]);
+	close(ends[1]);
+	waitpid(parent, NULL, 0);
+	return orphan;
+}
+
 int main(int argc, char **argv)
 {
 	int left = argc > 2 ? atoi(argv[2]) : -1;
+	pid_t orphan = leave_orphan();
 	while (argc > 1 && left != 0) {
 		int status = ask(argv[1]);
-		printf("app: status %d\n", status);
+		printf("app: status %d, orphan %s\n", status, kill(orphan, 0) == 0 ? "there" : "collected");
 		fflush(stdout);
 		left -= status == 200;
 		usleep(200000);

@@ -33,7 +33,9 @@ from harness.process import Process, everything  # noqa: E402
 NITROPROXY = os.environ["NP_STATIC"]
 LOOPBACK, PARENT, ENCLAVE = 1, 3, 16
 directory = pathlib.Path(sys.argv[2])
-client.TIMEOUT = 60  # one CPU for the roles, the clients and the service
+client.TIMEOUT = 180  # one CPU for the roles, the clients and the service, on a machine that may be busy
+PATIENCE = ["--timeouts-drain=1s", *(f"--timeouts-{name}=120s" for name in (
+    "client-header", "response-header", "tunnel-connect", "tls-handshake"))]
 
 
 class Leaf:
@@ -48,14 +50,15 @@ def start(role, *options):
 
 def start_enclave(tunnel):
     return start("enclave", "--listen=vsock:any:5000", f"--tunnel=vsock:{tunnel}:5001",
-                 f"--ca-file={directory}/root.pem", "--timeouts-drain=1s")
+                 f"--ca-file={directory}/root.pem", *PATIENCE)
 
 
 class Parent:
     def __init__(self, enclave):
         self.origin = Origin(tls_context(Leaf), host="127.0.0.1")  # the static binary resolves no names
-        self.tunnel = start("tunnel", "--listen=vsock:any:5001", "--allow-cidr=127.0.0.0/8", "--timeouts-drain=1s")
-        self.host = start("host", "--port=0", f"--enclave=vsock:{enclave}:5000", "--timeouts-drain=1s")
+        self.tunnel = start("tunnel", "--listen=vsock:any:5001", "--allow-cidr=127.0.0.0/8", "--timeouts-drain=1s",
+                            "--timeouts-tunnel-request=60s")
+        self.host = start("host", "--port=0", f"--enclave=vsock:{enclave}:5000", *PATIENCE)
         self.front = Front(int(self.host.wait_line(r"what=http address=tcp:127\.0\.0\.1:(\d+)").group(1)))
 
     def get(self, count):

@@ -54,7 +54,7 @@ def boot(directory, image):
         print(f"  {time.monotonic() - began:5.2f} s  {what}", flush=True)
 
     chain = vm.EmulatedChain(directory, image)
-    chain.enclave.wait_line(r"msg=start .*pid=1\b", 60)
+    chain.enclave.wait_line(r"msg=start .*pid=1\b", 240)
     step("nitroproxy runs as process 1 of the image")
     vm.wait_for(lambda: chain.heartbeat.beats, "the heartbeat", 60)
     step(f"heartbeat: {chain.heartbeat.beats[0].hex()} came from the enclave to port 9000 and was answered")

@@ -8,7 +8,7 @@ from harness.chain import NITROPROXY
 
 
 def test_every_step_is_as_it_should(emulator):
-    done = subprocess.run([TREE / "tests/enclave/show.py", "--once"], capture_output=True, text=True, timeout=180,
+    done = subprocess.run([TREE / "tests/enclave/show.py", "--once"], capture_output=True, text=True, timeout=400,
                           env={**os.environ, "NITROPROXY": NITROPROXY, "NP_STATIC": STATIC, "NP_VSOCKD": VSOCKD})
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("  ok: ") == 7

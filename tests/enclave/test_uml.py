@@ -21,7 +21,7 @@ def start_guest(directory, pki, uml):
     return start
 
 
-def passed(guest, timeout=180):
+def passed(guest, timeout=400):
     status = guest.result(timeout)
     for line in guest.matching("^case "):
         figure(f"{guest.name}, {line}")

@@ -20,7 +20,7 @@ VM = pathlib.Path(os.environ.get("NITROPROXY_VM") or
                   pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "nitroproxy" / "vm")
 STATIC = os.environ.get("NP_STATIC", "")  # the binary that the image gets
 VSOCKD = os.environ.get("NP_VSOCKD", "")
-APP = os.environ.get("NP_GUEST_APP", "")
+GUEST = pathlib.Path(os.environ.get("NP_GUEST", ""))  # where the programs are that only run inside
 PARENT, ENCLAVE = 3, 16  # CIDs
 
 HOW = "./packaging/deps.sh --enclave-tests installs or builds it"
@@ -135,10 +135,11 @@ def build_image(directory, config, ca_file, app=None, options=(), kernel=("--ker
 
 
 def app_directory(directory):
-    """A file system with the tests' application in it."""
+    """A file system with the tests' programs for the guest in it."""
     root = pathlib.Path(tempfile.mkdtemp(dir=directory))
     (root / "bin").mkdir()
-    shutil.copy(APP, root / "bin" / "app")
+    for name in ("app", "ptp", "aws_init"):
+        shutil.copy(GUEST / f"enclave_{name}", root / "bin" / name)
     return root
 
 
@@ -156,21 +157,22 @@ class Qemu(Process):
     """
     An image in QEMU's nitro-enclave machine, emulated: no KVM needed. Its console is the log.
 
-    acpi: for Debian's kernels, which find no virtio device otherwise. That hardware has no timer by which they could
-    measure how fast the CPU counts, and they try for ever: they are told. QEMU's own words to the kernel are not
-    measured.
+    On a busy machine the emulator runs when it is let, and a kernel that tests its timers against each other finds
+    them broken: it panics or, without the old timer (acpi), tries for ever. So it is told not to, and how fast the
+    CPU counts. What QEMU adds to the kernel's command line is not measured.
+
+    acpi: for Debian's kernels, which find no virtio device otherwise.
+    append: more for the kernel's command line.
     """
 
-    def __init__(self, image, control, memory=128, options=(), acpi=False):
-        machine = "nitro-enclave,vsock=c,id=i-0abcdef-enc0123456789"
-        if acpi:
-            machine += ",acpi=on"
-            options = [*options, "-append", f"tsc_early_khz={tsc_khz()} tsc=reliable"]
+    def __init__(self, image, control, memory=128, options=(), acpi=False, append=""):
+        machine = "nitro-enclave,vsock=c,id=i-0abcdef-enc0123456789" + (",acpi=on" if acpi else "")
+        words = f"no_timer_check tsc_early_khz={tsc_khz()} tsc=reliable {append}"
         super().__init__("enclave", [
             VM / "qemu-nitro", "-L", "/usr/share/qemu", "-L", "/usr/share/seabios",
             "-M", machine, "-accel", "tcg", "-cpu", "max", "-smp", "1",
             "-m", f"{memory}M", "-display", "none", "-nodefaults", "-no-user-config", "-serial", "stdio", "-no-reboot",
-            "-chardev", f"socket,id=c,path={control}", "-kernel", image, *options])
+            "-chardev", f"socket,id=c,path={control}", "-kernel", image, "-append", words.strip(), *options])
 
 
 # ---- User-Mode Linux ----------------------------------------------------------------------------------------------
@@ -253,7 +255,7 @@ class EmulatedChain:
         self.host.wait_line("msg=ready")
         self.front = Front(int(self.host.wait_line(r"what=http address=tcp:127\.0\.0\.1:(\d+)").group(1)))
 
-    def wait_ready(self, timeout=60):
+    def wait_ready(self, timeout=240):
         self.enclave.wait_line(r"role=enclave msg=ready", timeout)
 
     def stop_enclave(self):
