@@ -1,11 +1,13 @@
 #include "confine.h"
 
 #include <libgen.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/check.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/sandbox.h"
 #include "net/address.h"
 #include "net/socket.h"
@@ -14,6 +16,8 @@ struct confine {
 	struct sandbox_rules rules;
 	char log_directory[4096], socket_directory[3][sizeof(((struct address *)0)->path)];
 	size_t sockets;
+	char *read_directory[2 + SETTINGS_CLIENT_CA_MAX]; /* owned */
+	size_t reads;
 };
 
 /*
@@ -50,6 +54,21 @@ static void listening(struct confine *c, const char *text)
 	char *copy = c->socket_directory[c->sockets++];
 	memcpy(copy, a.path, sizeof a.path);
 	sandbox_path(&c->rules, dirname(copy), SANDBOX_REMOVE);
+}
+
+/* What the ingress looks at again, wherever it is a file that is replaced: so the directory is named. */
+static void ingress_files(struct confine *c, const struct settings *s)
+{
+	const char *files[2 + SETTINGS_CLIENT_CA_MAX] = {s->ingress.certificate, s->ingress.key};
+	for (size_t i = 0; i < s->ingress.client_ca.count; i++)
+		files[2 + i] = s->ingress.client_ca.items[i];
+	for (size_t i = 0; i < countof(files); i++) {
+		if (!files[i] || !files[i][0])
+			continue;
+		char *copy = c->read_directory[c->reads++] = mem_text(files[i]);
+		c->rules.allow |= SANDBOX_FILES;
+		sandbox_path(&c->rules, dirname(copy), SANDBOX_READ);
+	}
 }
 
 static void log_file(struct confine *c, const char *file)
@@ -109,6 +128,7 @@ bool confine(const struct settings *s, struct error *err)
 		next_hop(&c.rules, s->ingress.app);
 		listening(&c, s->enclave.http_listen);
 		listening(&c, s->ingress.enclave_listen);
+		ingress_files(&c, s);
 		machine(&c.rules, s);
 		c.rules.lock_memory = !sandbox_impossible(); /* a shadow of all memory is not to be locked */
 		break;
@@ -120,7 +140,10 @@ bool confine(const struct settings *s, struct error *err)
 	case CMD_DEMO:
 		break;
 	}
-	if (!sandbox_enter(&c.rules, err))
+	bool entered = sandbox_enter(&c.rules, err);
+	for (size_t i = 0; i < c.reads; i++)
+		free(c.read_directory[i]);
+	if (!entered)
 		return error_wrap(err, "sandbox (\"sandbox\": \"off\" does without)");
 	tell(sandbox_state(), s->sandbox == SANDBOX_OFF ? NULL : impossible);
 	return true;

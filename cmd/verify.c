@@ -61,7 +61,10 @@ static bool ask(struct verification *v, struct verify_shown *shown, struct error
 		entropy_fill(v->args.nonce, NONCE_SIZE);
 		wish->nonce = (struct span){(const char *)v->args.nonce, NONCE_SIZE};
 	}
-	if (!verify_url(&v->to, wish->nonce, &v->answer, err))
+	struct tls_conf *tls = verify_channel_tls(v->args.client_certificate, v->args.client_key, err);
+	bool good = tls && verify_url(&v->to, tls, wish->nonce, &v->answer, err);
+	tls_conf_free(tls);
+	if (!good)
 		return false;
 	shown->document = buf_span(&v->answer.evidence.document);
 	shown->claims = buf_span(&v->answer.evidence.claims);

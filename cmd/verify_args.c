@@ -19,6 +19,8 @@ const char verify_help[] =
 	"                       the key that the document vouches for\n"
 	"  --forward ADDR       after that, take plain connections at ADDR and carry\n"
 	"                       each over TLS that is verified so (127.0.0.1:9000)\n"
+	"  --client-certificate FILE, --client-key FILE\n"
+	"                       what to show an enclave that asks who comes, PEM\n"
 	"  --nonce HEX          the nonce it must carry: proof that it is not an old one\n"
 	"  --any-nonce          do without\n"
 	"  --pcr0 HEX ..        what PCR 0 to 31 must be; 0, 1, 2: image, 8: its signer\n"
@@ -47,6 +49,8 @@ enum {
 	FLAG_FILE = 256,
 	FLAG_URL,
 	FLAG_FORWARD,
+	FLAG_CLIENT_CERTIFICATE,
+	FLAG_CLIENT_KEY,
 	FLAG_NONCE,
 	FLAG_ANY_NONCE,
 	FLAG_ANY_PCRS,
@@ -142,6 +146,12 @@ static bool parse_one(struct verify_args *a, int flag, const char *value, struct
 	case FLAG_FORWARD:
 		a->forward = value;
 		return true;
+	case FLAG_CLIENT_CERTIFICATE:
+		a->client_certificate = value;
+		return true;
+	case FLAG_CLIENT_KEY:
+		a->client_key = value;
+		return true;
 	case FLAG_NONCE:
 		return parse_hex(value, "nonce", a->nonce, sizeof a->nonce, &a->wish.nonce, err);
 	case FLAG_ANY_NONCE:
@@ -212,7 +222,12 @@ static bool check_request(const struct verify_args *a, struct error *err)
 	if (a->url && (a->file || a->claims_file || a->any_nonce))
 		return usage(err, "--url brings document and claims, and a nonce: no --file, --claims, "
 				  "--any-nonce");
-	if (a->forward && (!a->url || strncasecmp(a->url, "https://", 8) != 0))
+	bool https = a->url && strncasecmp(a->url, "https://", 8) == 0;
+	if (!a->client_certificate != !a->client_key)
+		return usage(err, "--client-certificate and --client-key belong together");
+	if (a->client_certificate && !https)
+		return usage(err, "--client-certificate needs --url https://..");
+	if (a->forward && !https)
 		return usage(err, "--forward needs --url https://..");
 	if (a->forward && (a->wish.nonce.p || a->json))
 		return usage(err, "--forward asks anew for each key: no --nonce and no --json");
@@ -238,6 +253,8 @@ bool verify_parse_args(struct verify_args *a, int argc, char **argv, struct erro
 		{"file", required_argument, NULL, FLAG_FILE},
 		{"url", required_argument, NULL, FLAG_URL},
 		{"forward", required_argument, NULL, FLAG_FORWARD},
+		{"client-certificate", required_argument, NULL, FLAG_CLIENT_CERTIFICATE},
+		{"client-key", required_argument, NULL, FLAG_CLIENT_KEY},
 		{"nonce", required_argument, NULL, FLAG_NONCE},
 		{"any-nonce", no_argument, NULL, FLAG_ANY_NONCE},
 		{"any-pcrs", no_argument, NULL, FLAG_ANY_PCRS},

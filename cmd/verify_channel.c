@@ -5,10 +5,12 @@
 
 #include "base/mem.h"
 #include "net/dial.h"
+#include "nsm/input.h"
 #include "tls/tls_stream.h"
 
 #define CONNECT_MS   10000
 #define HANDSHAKE_MS 15000
+#define OWN_MAX	     65536 /* a certificate with its chain, or a key */
 
 struct verify_channel {
 	struct loop *loop;
@@ -34,10 +36,24 @@ bool verify_channel_url(const char *url, struct target *to, struct error *err)
 				 "--url wants http://HOST[:PORT] or https://HOST[:PORT], without a path");
 }
 
-struct tls_conf *verify_channel_tls(struct error *err)
+struct tls_conf *verify_channel_tls(const char *certificate_file, const char *key_file, struct error *err)
 {
-	return tls_conf_new(
-		&(struct tls_options){.role = TLS_CLIENT, .min_version = TLS_1_3, .no_verify = true}, err);
+	struct tls_options o = {.role = TLS_CLIENT, .min_version = TLS_1_3, .no_verify = true};
+	struct tls_conf *c = NULL;
+	struct buf certificate, key;
+	buf_init(&certificate, OWN_MAX);
+	buf_init(&key, OWN_MAX);
+	if (!certificate_file ||
+	    (input_read(certificate_file, &certificate, err) && input_read(key_file, &key, err))) {
+		o.chain_pem = buf_span(&certificate);
+		o.key_pem = buf_span(&key);
+		c = tls_conf_new(&o, err);
+	}
+	if (key.p)
+		mem_wipe(key.p, key.n);
+	buf_free(&certificate);
+	buf_free(&key);
+	return c;
 }
 
 void verify_channel_cancel(struct verify_channel *c)

@@ -202,7 +202,7 @@ static void on_signal(void *arg)
 static bool start(struct forward *f, struct error *err)
 {
 	struct address a;
-	f->tls = verify_channel_tls(err);
+	f->tls = verify_channel_tls(f->args->client_certificate, f->args->client_key, err);
 	if (!f->tls || !address_parse(f->args->forward, &a, err))
 		return false;
 	f->listener = listener_start(f->loop, &a, on_accept, f, err);

@@ -37,16 +37,13 @@ static void on_channel(void *arg, struct stream *s, const uint8_t *key, const st
 	verify_ask_start(s, q->to, q->nonce, &q->answer->evidence, on_answer, q);
 }
 
-bool verify_url(const struct target *to, struct span nonce, struct verify_answer *answer, struct error *err)
+bool verify_url(const struct target *to, const struct tls_conf *tls, struct span nonce,
+		struct verify_answer *answer, struct error *err)
 {
 	struct asking q = {.to = to, .nonce = nonce, .answer = answer, .err = err};
-	struct tls_conf *tls = verify_channel_tls(err);
-	if (!tls)
-		return false;
 	struct loop *l = loop_new();
 	verify_channel_start(l, to, tls, on_channel, &q);
 	loop_run(l);
 	loop_free(l);
-	tls_conf_free(tls);
 	return q.good || error_wrap(err, "asking for evidence");
 }

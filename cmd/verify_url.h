@@ -12,7 +12,8 @@ struct verify_answer {
 	uint8_t key[SHA256_SIZE]; /* if secure: that signed the TLS handshake */
 };
 
-/* Runs a loop of its own until the answer has come. */
-bool verify_url(const struct target *to, struct span nonce, struct verify_answer *answer, struct error *err);
+/* Runs a loop of its own until the answer has come; tls is borrowed. */
+bool verify_url(const struct target *to, const struct tls_conf *tls, struct span nonce,
+		struct verify_answer *answer, struct error *err);
 
 #endif

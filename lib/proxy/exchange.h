@@ -59,7 +59,8 @@ struct exchange_role {
 /* What there is to know of an exchange, while it runs and at its end. */
 struct exchange_info {
 	uint64_t id;
-	struct head *request; /* as rewritten by the role; NULL once the leg has gone */
+	struct head *request;	     /* as rewritten by the role; NULL once the leg has gone */
+	const struct stream *client; /* over which it came, while it is routed; NULL: it came in frames */
 	struct target target;
 	char method[16]; /* for the log: cut, cleaned */
 	int status;	 /* that the client got; 0: none */

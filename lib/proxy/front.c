@@ -136,6 +136,7 @@ static void on_request(void *owner, struct server_conn *conn, struct leg *leg, s
 	struct front *f = owner;
 	struct exchange *x = exchange_new(f->loop, f->config.role, front_new_id(), leg, part);
 	struct exchange_info *info = exchange_info(x);
+	info->client = server_conn_stream(conn);
 	if (!f->auth && !f->ratelimit) {
 		admitted(f, x);
 		return;

@@ -11,11 +11,12 @@
 #include "proxy/local.h"
 #include "tls/tls_stream.h"
 
+#define RETRY_MS 60000 /* for files that could not be used: they may be about to be replaced */
+
 struct key {
 	struct ingress *ingress;
 	struct list link;
-	struct tls_conf *tls;
-	uint8_t sha256[HASH_SIZE];
+	struct ingress_key own;
 	struct front *front;
 	struct timer timer; /* until the next of its states */
 	unsigned arriving;  /* handshakes */
@@ -62,7 +63,7 @@ static void key_free(struct key *k)
 	timer_stop(k->ingress->loop, &k->timer);
 	list_remove(&k->link);
 	front_free(k->front);
-	tls_conf_free(k->tls);
+	tls_conf_free(k->own.tls);
 	free(k);
 }
 
@@ -90,15 +91,25 @@ static void look(struct ingress *i)
 
 /* ---- requests ---- */
 
+/* The handshake has judged who the client is; the application may want to know it by its key. */
+static void forward(struct ingress *i, struct exchange *x)
+{
+	struct tls_info info;
+	bool told = i->config.front.settings->ingress.forward_client;
+	if (told)
+		tls_info(exchange_info(x)->client, &info);
+	ingress_app_forward(i->app, x, told ? info.key_sha256 : NULL);
+}
+
 static void on_route(void *owner, struct exchange *x)
 {
 	struct key *k = owner;
 	struct ingress *i = k->ingress;
 	bool self = exchange_info(x)->target.kind == TARGET_SELF;
 	if (self && local_path(x) == LOCAL_ATTESTATION)
-		attest_reply(i->config.attest, x, k->sha256);
+		attest_reply(i->config.attest, x, k->own.sha256);
 	else if (i->app)
-		ingress_app_forward(i->app, x);
+		forward(i, x);
 	else if (self)
 		local_other(x);
 	else
@@ -138,14 +149,17 @@ static void on_rotate(struct timer *t)
 	struct ingress *i = old->ingress;
 	const struct settings *s = i->config.front.settings;
 	struct error err;
-	if (new_key(i, &err)) {
+	bool good = new_key(i, &err);
+	if (!good)
+		log_write(LOG_ERROR, "ingress key", LOG_ERR(&err));
+	if (in_force(i) != old)
 		timer_start(i->loop, t, s->ingress.overlap, on_overlap_over);
-		return;
-	}
-	log_write(LOG_ERROR, "ingress key", LOG_ERR(&err));
-	timer_start(i->loop, t, s->ingress.rotate, on_rotate);
+	else
+		timer_start(i->loop, t, good || s->ingress.rotate < RETRY_MS ? s->ingress.rotate : RETRY_MS,
+			    on_rotate);
 }
 
+/* True also where the files hold the one that is in force. */
 static bool new_key(struct ingress *i, struct error *err)
 {
 	const struct settings *s = i->config.front.settings;
@@ -159,20 +173,21 @@ static bool new_key(struct ingress *i, struct error *err)
 	front.app = i->app != NULL;
 	if (i->app)
 		front.role = ingress_app_role(i->app);
-	/* Twice the rotation: should a new key not come about, this one goes on for a while. */
-	k->tls = ingress_key_new(&s->ingress.names, (2 * s->ingress.rotate + s->ingress.overlap) / 1000,
-				 k->sha256, err);
-	k->front = k->tls ? front_new(i->loop, &front, err) : NULL;
+	bool good = ingress_key_make(&k->own, s, err);
+	bool same =
+		good && !list_empty(&i->keys) && memcmp(k->own.chain, in_force(i)->own.chain, HASH_SIZE) == 0;
+	k->front = good && !same ? front_new(i->loop, &front, err) : NULL;
 	if (!k->front) {
-		tls_conf_free(k->tls);
+		tls_conf_free(k->own.tls);
 		free(k);
-		return false;
+		return same;
 	}
 	list_prepend(&i->keys, &k->link);
-	attest_set_key(i->config.attest, k->sha256);
+	attest_set_key(i->config.attest, k->own.sha256);
 	timer_start(i->loop, &k->timer, s->ingress.rotate, on_rotate);
-	digest_to_hex(k->sha256, HASH_SIZE, hex);
-	log_write(LOG_INFO, "ingress key", LOG_STR("sha256", hex));
+	digest_to_hex(k->own.sha256, HASH_SIZE, hex);
+	log_write(LOG_INFO, "ingress key", LOG_STR("sha256", hex),
+		  LOG_STR("from", s->ingress.certificate[0] ? "file" : NULL));
 	return true;
 }
 
@@ -230,7 +245,7 @@ void ingress_accept(void *arg, struct stream *s)
 	k->arriving++;
 	list_append(&i->arrivals, &a->link);
 	timer_start(i->loop, &a->timer, i->config.front.settings->timeouts.tls_handshake, on_slow);
-	a->tls = tls_start(&(struct tls_start){.conf = k->tls, .lower = s}, on_secure, a);
+	a->tls = tls_start(&(struct tls_start){.conf = k->own.tls, .lower = s}, on_secure, a);
 	if (connections(i) < i->config.front.settings->limits.connections)
 		return;
 	i->paused = true;

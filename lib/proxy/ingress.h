@@ -1,8 +1,8 @@
 /*
  * Attested ingress, the enclave's side: TLS from clients anywhere that ends here. The host carries bytes that
- *it cannot read (proxy/ingress_host.h), over connections of their own rather than in frames: it has nothing
- *to add to them, vsock's own credit is their flow control, and no enclave connection of a request is held by
- *them.
+ * it cannot read (proxy/ingress_host.h), over connections of their own rather than in frames: it has nothing
+ * to add to them, vsock's own credit is their flow control, and no enclave connection of a request is held by
+ * them.
  *
  *	accept --> handshake with the key in force --> front of that key --> the proxy, or the application
  *
@@ -10,6 +10,8 @@
  *	IN FORCE --------> OVERLAPPING ----------------> DRAINING -------------------------> freed
  *	    new connections    those it has go on,          they end behind
  *	                       documents name this key      their exchange
+ *
+ * A key from files is looked at again when its time is over, and goes on if they hold the same.
  *
  * Each key has a front of its own, so that a document asked for over a connection names the key of this
  * connection. Of the proxy's own paths, clients from anywhere get /attestation and /health/live alone.

@@ -5,9 +5,11 @@
 #include "base/mem.h"
 #include "http/client_conn.h"
 #include "net/dial.h"
+#include "nsm/digest.h"
 
 #define AGENT	   "nitroproxy-ingress"
 #define CONNECT_MS 5000
+#define CLIENT_KEY "X-Nitroproxy-Client-Key"
 
 struct ingress_app {
 	struct loop *loop;
@@ -77,13 +79,27 @@ static bool on_response(void *owner, struct exchange *x, struct head *h, struct 
 	return true;
 }
 
-void ingress_app_forward(struct ingress_app *a, struct exchange *x)
+/* What this process vouches for must not come from anybody else. */
+static bool add_ours(struct exchange *x, const uint8_t *client_key)
 {
 	struct head *h = exchange_info(x)->request;
-	struct error err;
-	hop_clean(h, a->config.via);
+	struct buf *text = exchange_text(x);
+	char hex[2 * SHA256_SIZE + 1];
 	head_remove(h, "X-Forwarded-Proto");
-	if (head_add(h, SPAN("X-Forwarded-Proto"), SPAN("https"))) {
+	head_remove(h, CLIENT_KEY);
+	if (!head_add(h, SPAN("X-Forwarded-Proto"), SPAN("https")))
+		return false;
+	if (!client_key)
+		return true;
+	digest_to_hex(client_key, SHA256_SIZE, hex);
+	return buf_add_text(text, hex) && head_add(h, SPAN(CLIENT_KEY), buf_span(text));
+}
+
+void ingress_app_forward(struct ingress_app *a, struct exchange *x, const uint8_t *client_key)
+{
+	struct error err;
+	hop_clean(exchange_info(x)->request, a->config.via);
+	if (add_ours(x, client_key)) {
 		exchange_forward(x);
 		return;
 	}

@@ -4,8 +4,10 @@
  *	client --TLS--> ingress --HTTP/1.1--> 127.0.0.1:PORT
  *
  * Requests go as they came, Host included, but for what belongs to a connection (http/hop.h); Via and
- * `X-Forwarded-Proto: https` are added. Bodies stream both ways, WebSocket and other upgrades go through. A
- * connection to the application carries one exchange: over loopback a new one costs less than keeping track.
+ * `X-Forwarded-Proto: https` are added, and X-Nitroproxy-Client-Key where ingress.forward_client says so;
+ *what a client says under that name never arrives. Bodies stream both ways, WebSocket and other upgrades go
+ *through. A connection to the application carries one exchange: over loopback a new one costs less than
+ *keeping track.
  */
 #ifndef PROXY_INGRESS_APP_H
 #define PROXY_INGRESS_APP_H
@@ -29,7 +31,8 @@ struct ingress_app *ingress_app_new(struct loop *l, const struct ingress_app_con
 void ingress_app_free(struct ingress_app *a); /* what still runs is cut; NULL is fine */
 struct exchange_role *ingress_app_role(struct ingress_app *a);
 bool ingress_app_busy(const struct ingress_app *a);
-/* Sends a request of that role there. */
-void ingress_app_forward(struct ingress_app *a, struct exchange *x);
+/* Sends a request of that role there. client_key: SHA-256 of the client's SubjectPublicKeyInfo, to be told;
+ * or NULL. */
+void ingress_app_forward(struct ingress_app *a, struct exchange *x, const uint8_t *client_key);
 
 #endif

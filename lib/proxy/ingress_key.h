@@ -1,19 +1,22 @@
 /*
- * A key that ends TLS in the enclave: born here, gone with the process, never written anywhere. Its
- * self-signed certificate says nothing; that this key is in an enclave, the attestation document says.
+ * A key that ends TLS in the enclave. Either born here, gone with the process, never written anywhere: its
+ * self-signed certificate says nothing; that this key is in an enclave, the attestation document says. Or
+ * read from a file (ingress.certificate, ingress.key), for clients that know nothing of attestation: then it
+ * is no safer than the way by which that file came here. The document names either.
  */
 #ifndef PROXY_INGRESS_KEY_H
 #define PROXY_INGRESS_KEY_H
 
-#include "base/text_list.h"
+#include "proxy/settings.h"
 #include "tls/hash.h"
-#include "tls/tls_conf.h"
 
-/*
- * TLS 1.3 alone, P-256, without tickets: a resumed session would show no key. names: of the certificate;
- * seconds: for which it is to be valid at least. sha256: of its SubjectPublicKeyInfo. NULL with err.
- */
-struct tls_conf *ingress_key_new(const struct text_list *names, uint64_t seconds, uint8_t sha256[HASH_SIZE],
-				 struct error *err);
+struct ingress_key {
+	struct tls_conf *tls; /* owned: TLS 1.3 alone, without tickets: a resumed session would show no key */
+	uint8_t sha256[HASH_SIZE]; /* of its SubjectPublicKeyInfo */
+	uint8_t chain[HASH_SIZE];  /* of its certificates' text, to know them again */
+};
+
+/* False: err, nothing to free. */
+bool ingress_key_make(struct ingress_key *k, const struct settings *s, struct error *err);
 
 #endif

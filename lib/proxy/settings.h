@@ -27,6 +27,8 @@ enum command { CMD_HOST = 1, CMD_ENCLAVE = 2, CMD_TUNNEL = 4, CMD_DEMO = 8 };
 
 enum nsm_choice { NSM_AUTO /* the device where there is one */, NSM_DEVICE, NSM_SOFTWARE, NSM_OFF };
 
+#define SETTINGS_CLIENT_CA_MAX 16 /* files */
+
 struct settings {
 	struct {
 		uint32_t cid;		 /* of the enclave, as the host sees it */
@@ -60,9 +62,13 @@ struct settings {
 		uint32_t port;		    /* the vsock port between host and enclave */
 		const char *enclave;	    /* host: follows from enclave.cid and .port unless set */
 		const char *enclave_listen; /* enclave; "": there is no ingress */
-		const char *app;	  /* enclave: the application that is served; "": the proxy itself */
-		struct text_list names;	  /* enclave: in the certificate */
-		uint64_t rotate, overlap; /* enclave: life of a key, and of its connections behind that */
+		const char *app;	 /* enclave: the application that is served; "": the proxy itself */
+		struct text_list names;	 /* enclave: in the certificate that it makes */
+		const char *certificate; /* enclave: PEM, leaf first; "": it makes its own key */
+		const char *key;	 /* .. and its key */
+		struct text_list client_ca; /* enclave: who vouches for clients; none: anybody may come */
+		bool forward_client;	    /* enclave: tells the application the client's key */
+		uint64_t rotate, overlap;   /* enclave: life of a key, and of its connections behind that */
 	} ingress;
 
 	struct {

@@ -51,11 +51,16 @@ static void check_host(struct settings *s)
 static void check_enclave(struct settings *s)
 {
 	check_exposure(s, "enclave.http_listen", s->enclave.http_listen);
-	if (s->ingress.enclave_listen[0] && !s->ingress.app[0] && !s->access.auth.count)
+	if (s->ingress.enclave_listen[0] && !s->ingress.app[0] && !s->access.auth.count &&
+	    !s->ingress.client_ca.count)
 		text_list_add(
 			&s->warnings,
-			"ingress.enclave_listen is set, ingress.app and access.auth are not: everybody who "
-			"reaches the host's ingress.listen may use the proxy");
+			"ingress.enclave_listen is set, ingress.app, ingress.client_ca and access.auth are "
+			"not: everybody who reaches the host's ingress.listen may use the proxy");
+	if (s->ingress.certificate[0])
+		text_list_add(&s->warnings, "ingress.key is a file: the key that ends TLS is not born in the "
+					    "enclave, and the host "
+					    "can read it where it is a part of the image");
 	if (!s->policy.file[0] && !s->policy.allow.count && s->policy.without_rules == POLICY_ALLOW)
 		text_list_add(&s->warnings,
 			      s->policy.deny.count
@@ -124,6 +129,24 @@ static bool check_rules(const struct settings *s, struct error *err)
 	return ok;
 }
 
+static bool check_ingress(const struct settings *s, struct error *err)
+{
+	if (!s->ingress.names.count || s->ingress.names.count > CERT_HOSTS_MAX)
+		return error_set(err, ERR_CONFIG, "ingress.names: must have 1 to %d", CERT_HOSTS_MAX);
+	if (!s->ingress.certificate[0] != !s->ingress.key[0])
+		return error_set(err, ERR_CONFIG,
+				 "ingress.certificate, ingress.key: one is set without the other");
+	if (s->ingress.client_ca.count > SETTINGS_CLIENT_CA_MAX)
+		return error_set(err, ERR_CONFIG, "ingress.client_ca: more than %d files",
+				 SETTINGS_CLIENT_CA_MAX);
+	if (s->ingress.forward_client && (!s->ingress.client_ca.count || !s->ingress.app[0]))
+		return error_set(
+			err, ERR_CONFIG,
+			"ingress.forward_client: needs ingress.client_ca, which says whose clients are "
+			"let in, and ingress.app");
+	return true;
+}
+
 /* Whoever starts the process writes the environment, and in production that is not who wrote the image. */
 static bool check_nsm(struct settings *s, struct error *err)
 {
@@ -145,9 +168,7 @@ bool settings_check(struct settings *s, struct error *err)
 		return error_set(err, ERR_CONFIG,
 				 "tls.cipher_suites: names none of TLS 1.3, which tls.min_version asks for "
 				 "(TLS_AES_256_GCM_SHA384 is one)");
-	if (!s->ingress.names.count || s->ingress.names.count > CERT_HOSTS_MAX)
-		return error_set(err, ERR_CONFIG, "ingress.names: must have 1 to %d", CERT_HOSTS_MAX);
-	if (!check_rules(s, err))
+	if (!check_ingress(s, err) || !check_rules(s, err))
 		return false;
 	if (s->sandbox != SANDBOX_ENFORCE)
 		text_list_addf(&s->warnings, "sandbox is %s: whoever takes over the process is not held back",

@@ -30,12 +30,12 @@ enum {
 };
 
 struct cert_view {
-	const mbedtls_x509_crt *crt;		       /* borrowed; the spans point into it */
-	bool self_issued;			       /* subject and issuer are the same */
-	bool is_ca;				       /* basicConstraints say so */
-	int path_len;				       /* -1: no limit */
-	bool has_usage, usage_certs, usage_signs;      /* keyUsage: keyCertSign, digitalSignature */
-	bool has_purpose, purpose_server, purpose_any; /* extendedKeyUsage */
+	const mbedtls_x509_crt *crt;		  /* borrowed; the spans point into it */
+	bool self_issued;			  /* subject and issuer are the same */
+	bool is_ca;				  /* basicConstraints say so */
+	int path_len;				  /* -1: no limit */
+	bool has_usage, usage_certs, usage_signs; /* keyUsage: keyCertSign, digitalSignature */
+	bool has_purpose, purpose_server, purpose_client, purpose_any; /* extendedKeyUsage */
 	bool has_names, names_critical;
 	struct span names;		 /* GeneralNames, see general_name_next */
 	struct span permitted, excluded; /* GeneralSubtrees, see name_constraints.h; p NULL: absent */

@@ -62,6 +62,38 @@ static bool set_protocol(struct tls_conf *c, const struct tls_options *o, struct
 	return true;
 }
 
+/* ---- its own certificate ---- */
+
+/* mbedTLS wants the 0 behind the text to be counted. */
+static int parse_text(struct tls_conf *c, struct span pem, bool key)
+{
+	char *text = mem_text_n(pem.p, pem.n);
+	const unsigned char *p = (const unsigned char *)text;
+	int rc = key ? mbedtls_pk_parse_key(&c->key, p, pem.n + 1, NULL, 0, entropy_rng, NULL)
+		     : mbedtls_x509_crt_parse(&c->chain, p, pem.n + 1);
+	mem_wipe(text, pem.n);
+	free(text);
+	return rc;
+}
+
+static bool set_own(struct tls_conf *c, const struct tls_options *o, struct error *err)
+{
+	const char *whose = o->role == TLS_SERVER ? "server" : "client";
+	char why[TLS_REASON_MAX];
+	int rc = parse_text(c, o->chain_pem, false);
+	if (rc)
+		return error_set(err, ERR_CONFIG, "%s certificate: %s", whose,
+				 rc > 0 ? "a part cannot be read" : tls_reason(rc, why));
+	rc = parse_text(c, o->key_pem, true);
+	if (rc)
+		return error_set(err, ERR_CONFIG, "%s key: %s", whose, tls_reason(rc, why));
+	rc = mbedtls_pk_check_pair(&c->chain.pk, &c->key, entropy_rng, NULL);
+	if (rc)
+		return error_set(err, ERR_CONFIG, "%s key: not the key of the certificate", whose);
+	tls_must(mbedtls_ssl_conf_own_cert(&c->ssl, &c->chain, &c->key));
+	return true;
+}
+
 /* ---- client ---- */
 
 static bool read_trust(struct tls_conf *c, const struct tls_options *o, struct error *err)
@@ -92,6 +124,8 @@ static bool set_client(struct tls_conf *c, const struct tls_options *o, struct e
 {
 	if (!o->no_verify && !read_trust(c, o, err))
 		return false;
+	if (o->chain_pem.n && !set_own(c, o, err))
+		return false;
 #ifdef NP_ENCLAVE_BUILD
 	if (o->at)
 		return error_set(err, ERR_CONFIG,
@@ -110,32 +144,25 @@ static bool set_client(struct tls_conf *c, const struct tls_options *o, struct e
 
 /* ---- server ---- */
 
-/* mbedTLS wants the 0 behind the text to be counted. */
-static int parse_text(struct tls_conf *c, struct span pem, bool key)
+/*
+ * mbedTLS asks clients for a certificate when it is told that one is optional. What it makes of it is of no
+ * account, see tls_handshake.c.
+ */
+static bool set_clients(struct tls_conf *c, const struct tls_options *o, struct error *err)
 {
-	char *text = mem_text_n(pem.p, pem.n);
-	const unsigned char *p = (const unsigned char *)text;
-	int rc = key ? mbedtls_pk_parse_key(&c->key, p, pem.n + 1, NULL, 0, entropy_rng, NULL)
-		     : mbedtls_x509_crt_parse(&c->chain, p, pem.n + 1);
-	mem_wipe(text, pem.n);
-	free(text);
-	return rc;
+	CHECK(o->min_version == TLS_1_3 && o->no_tickets);
+	mbedtls_ssl_conf_authmode(&c->ssl, MBEDTLS_SSL_VERIFY_OPTIONAL);
+	c->trust = trust_new();
+	for (const char *const *file = o->ca_files; *file; file++)
+		if (!trust_add_file(c->trust, *file, err))
+			return false;
+	return true;
 }
 
 static bool set_server(struct tls_conf *c, const struct tls_options *o, struct error *err)
 {
-	char why[TLS_REASON_MAX];
-	int rc = parse_text(c, o->chain_pem, false);
-	if (rc)
-		return error_set(err, ERR_CONFIG, "server certificate: %s",
-				 rc > 0 ? "a part cannot be read" : tls_reason(rc, why));
-	rc = parse_text(c, o->key_pem, true);
-	if (rc)
-		return error_set(err, ERR_CONFIG, "server key: %s", tls_reason(rc, why));
-	rc = mbedtls_pk_check_pair(&c->chain.pk, &c->key, entropy_rng, NULL);
-	if (rc)
-		return error_set(err, ERR_CONFIG, "server key: not the key of the certificate");
-	tls_must(mbedtls_ssl_conf_own_cert(&c->ssl, &c->chain, &c->key));
+	if (!set_own(c, o, err) || (o->ca_files && *o->ca_files && !set_clients(c, o, err)))
+		return false;
 	if (o->no_tickets)
 		return true;
 	tls_must(mbedtls_ssl_ticket_setup(&c->ticket, entropy_rng, NULL, MBEDTLS_CIPHER_AES_256_GCM,
@@ -206,6 +233,6 @@ void tls_conf_trust_sha256(const struct tls_conf *c, uint8_t out[32])
 
 void tls_conf_key_sha256(const struct tls_conf *c, uint8_t out[32])
 {
-	CHECK(c->role == TLS_SERVER);
+	CHECK(c->chain.raw.p);
 	CHECK(mbedtls_sha256(c->chain.pk_raw.p, c->chain.pk_raw.len, out, 0) == 0);
 }

@@ -27,14 +27,21 @@ struct tls_options {
 	 * AES-128 first. */
 	const char *const *cipher_suites;
 
+	/*
+	 * NULL-terminated; NULL: none. Of a server: who vouches for its clients, each of which must then show
+	 * a certificate; wants TLS 1.3 and no_tickets.
+	 */
+	const char *const *ca_files;
+
+	/* its own certificate and key; a server must have them, a client shows them to who asks */
+	struct span chain_pem, key_pem;
+
 	/* client */
-	const char *const *ca_files; /* NULL-terminated; NULL: none */
-	const char *ca_directory;    /* NULL: none */
-	bool no_verify;		     /* take any certificate: whoever sets it has to be loud about it */
-	int64_t at;		     /* judge certificates as of then; 0: now. An error in an enclave build */
+	const char *ca_directory; /* NULL: none */
+	bool no_verify;		  /* take any certificate: whoever sets it has to be loud about it */
+	int64_t at;		  /* judge certificates as of then; 0: now. An error in an enclave build */
 
 	/* server */
-	struct span chain_pem, key_pem;
 	bool no_tickets;
 };
 
@@ -51,7 +58,7 @@ size_t tls_conf_roots_skipped(const struct tls_conf *c); /* of the system's bund
 /* How often a server's chain was known already; see chain_cache.h. */
 void tls_conf_chain_stats(const struct tls_conf *c, struct chain_cache_stats *out);
 void tls_conf_trust_sha256(const struct tls_conf *c, uint8_t out[32]); /* see trust.h */
-/* Of a server: the SubjectPublicKeyInfo of its key, as clients see it in tls_info. */
+/* Of its own SubjectPublicKeyInfo, as the peer sees it in tls_info; it must have one. */
 void tls_conf_key_sha256(const struct tls_conf *c, uint8_t out[32]);
 
 /* The suites that can be asked for, as one line for messages and help. */

@@ -15,15 +15,16 @@ struct tls_conf {
 	enum tls_role role;
 	mbedtls_ssl_config ssl;
 	int suites[TLS_MAX_SUITES + 1]; /* ends with 0 */
+	struct trust *trust; /* owned; NULL when nothing is verified; of a server: who vouches for clients */
 	/* client */
-	struct trust *trust;	    /* owned; NULL when nothing is verified */
 	struct chain_cache *chains; /* owned; NULL: at is set, or nothing is verified */
 	size_t skipped;
 	int64_t at;	     /* 0: the clock */
 	uint8_t identity[8]; /* of what a session depends on: trust, verification, versions */
-	/* server */
+	/* its own; a client need not have them */
 	mbedtls_x509_crt chain;
 	mbedtls_pk_context key;
+	/* server */
 	mbedtls_ssl_ticket_context ticket;
 };
 

@@ -1,11 +1,20 @@
 /*
- * The handshake, step by step, so that the server's certificate is judged before our
- * Finished and a refusal is said with an alert:
+ * The handshake, step by step, so that the peer's certificate is judged before our side of it is over, and a
+ * refusal is said with an alert. A client:
  *
- *	ClientHello   ServerHello .. Certificate CertificateVerify Finished   [gate]   Finished   over
- *	                                                                        |                  |
- *	                                               verify_chain; refused: alert, broken        verified,
- *or resumed from a session that was
+ *	ClientHello   ServerHello .. Certificate [key] CertificateVerify Finished   [gate]   Finished   over
+ *	                                                                              |                  |
+ *	                                                     verify_chain; refused: alert, broken verified, or
+ *	                                                                          resumed from a session that
+ *was
+ *
+ * and a server that asks for certificates, whose alerts mbedTLS seals so that clients can read them only when
+ * all is over:
+ *
+ *	ClientHello   ServerHello .. Finished   Certificate [key] CertificateVerify Finished   over [gate]
+ *
+ * mbedTLS judges no chain in either. [key]: before a signature by the peer's key is checked, the key must be
+ *one whose signatures cost no more than they should.
  */
 #include <mbedtls/ssl.h>
 #include <time.h>
@@ -14,6 +23,7 @@
 #include "tls/tls_error.h"
 #include "tls/tls_impl.h"
 #include "tls/verify.h"
+#include "tls/verify_cert.h"
 
 /* One proof of identity carries resumptions for so long; then the server has to show its chain again. */
 #define TRUST_SECONDS (24 * 3600)
@@ -45,6 +55,11 @@ static struct span session_key(const struct tls *t)
 	return (struct span){t->key, t->key_len};
 }
 
+static void say(struct tls *t, uint8_t alert)
+{
+	(void)mbedtls_ssl_send_alert_message(&t->ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL, alert);
+}
+
 static bool verify(struct tls *t, const mbedtls_x509_crt *chain)
 {
 	struct verify_request rq = {.chain = chain,
@@ -54,8 +69,7 @@ static bool verify(struct tls *t, const mbedtls_x509_crt *chain)
 				    .cache = t->conf->chains};
 	struct verify_result result;
 	if (!verify_chain(&rq, &result, &t->broken)) {
-		(void)mbedtls_ssl_send_alert_message(&t->ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL,
-						     MBEDTLS_SSL_ALERT_MSG_BAD_CERT);
+		say(t, result.alert);
 		return false;
 	}
 	if (result.not_after < t->trusted_until)
@@ -66,7 +80,12 @@ static bool verify(struct tls *t, const mbedtls_x509_crt *chain)
 
 static bool must_verify(const struct tls *t)
 {
-	return t->conf->role == TLS_CLIENT && t->conf->trust;
+	return t->conf->trust != NULL;
+}
+
+static bool is_client(const struct tls *t)
+{
+	return t->conf->role == TLS_CLIENT;
 }
 
 /*
@@ -76,14 +95,38 @@ static bool must_verify(const struct tls *t)
 static bool at_the_gate(const struct tls *t)
 {
 	int state = t->ssl.MBEDTLS_PRIVATE(state);
-	return must_verify(t) && !t->verified &&
+	return is_client(t) && must_verify(t) && !t->verified &&
 	       (state == MBEDTLS_SSL_CLIENT_KEY_EXCHANGE || state == MBEDTLS_SSL_CLIENT_FINISHED);
+}
+
+static const mbedtls_x509_crt *peer_chain(const struct tls *t)
+{
+	return t->ssl.MBEDTLS_PRIVATE(session_negotiate)->MBEDTLS_PRIVATE(peer_cert);
+}
+
+/* Whether the next step of TLS 1.3 checks a signature by the peer's key. */
+static bool at_its_signature(const struct tls *t)
+{
+	int state = t->ssl.MBEDTLS_PRIVATE(state);
+	return speaks_tls13(t) && state == (is_client(t) ? MBEDTLS_SSL_CERTIFICATE_VERIFY
+							 : MBEDTLS_SSL_CLIENT_CERTIFICATE_VERIFY);
+}
+
+static bool check_key(struct tls *t)
+{
+	bool client = is_client(t);
+	if (verify_key_cost(peer_chain(t), &t->broken))
+		return true;
+	error_wrap(&t->broken, client ? "server certificate" : "client certificate");
+	t->broken.hop = client ? HOP_SERVICE : HOP_CLIENT;
+	say(t, MBEDTLS_SSL_ALERT_MSG_UNSUPPORTED_CERT);
+	return false;
 }
 
 /* mbedTLS gives the chain out only when all is over. No certificate: a session is resumed, see may_pass. */
 static bool judge(struct tls *t)
 {
-	const mbedtls_x509_crt *chain = t->ssl.MBEDTLS_PRIVATE(session_negotiate)->MBEDTLS_PRIVATE(peer_cert);
+	const mbedtls_x509_crt *chain = peer_chain(t);
 	return (!chain && t->offered) || verify(t, chain);
 }
 
@@ -117,13 +160,11 @@ static bool scheme_fits(unsigned scheme, const mbedtls_pk_context *key)
 static bool check_scheme(struct tls *t)
 {
 	const unsigned char *message = t->ssl.MBEDTLS_PRIVATE(in_msg);
-	const mbedtls_x509_crt *chain = t->ssl.MBEDTLS_PRIVATE(session_negotiate)->MBEDTLS_PRIVATE(peer_cert);
-	if (scheme_fits((unsigned)message[4] << 8 | message[5], &chain->pk))
+	if (scheme_fits((unsigned)message[4] << 8 | message[5], &peer_chain(t)->pk))
 		return true;
-	(void)mbedtls_ssl_send_alert_message(&t->ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL,
-					     MBEDTLS_SSL_ALERT_MSG_ILLEGAL_PARAMETER);
-	return error_set_hop(&t->broken, ERR_TLS, HOP_SERVICE,
-			     "the service signed the handshake in a way TLS 1.3 forbids for its key");
+	say(t, MBEDTLS_SSL_ALERT_MSG_ILLEGAL_PARAMETER);
+	return error_set_hop(&t->broken, ERR_TLS, is_client(t) ? HOP_SERVICE : HOP_CLIENT,
+			     "the peer signed the handshake in a way TLS 1.3 forbids for its key");
 }
 
 /* The last gate, by what mbedTLS says in public: nothing passes that was neither verified nor resumed. */
@@ -134,6 +175,10 @@ static bool may_pass(struct tls *t)
 		t->trusted_until = t->offered_until;
 	if (!must_verify(t) || t->verified || t->resumed)
 		return true;
+	if (!is_client(t)) {
+		t->lingers = !verify(t, mbedtls_ssl_get_peer_cert(&t->ssl));
+		return !t->lingers;
+	}
 	return error_set_hop(&t->broken, ERR_TLS_CERTIFICATE, HOP_SERVICE,
 			     "the service has not proved who it is");
 }
@@ -142,9 +187,9 @@ enum tls_progress tls_handshake(struct tls *t)
 {
 	/* mbedtls_ssl_is_handshake_over() is true already while a server has its tickets still to write. */
 	while (t->ssl.MBEDTLS_PRIVATE(state) != MBEDTLS_SSL_HANDSHAKE_OVER) {
-		if (at_the_gate(t) && !judge(t))
+		bool signs = at_its_signature(t);
+		if ((at_the_gate(t) && !judge(t)) || (signs && !check_key(t)))
 			return TLS_BROKEN;
-		int state = t->ssl.MBEDTLS_PRIVATE(state);
 		int rc = mbedtls_ssl_handshake_step(&t->ssl);
 		if (tls_blocked(rc))
 			return TLS_WAIT;
@@ -154,9 +199,7 @@ enum tls_progress tls_handshake(struct tls *t)
 				session_forget(t->sessions, session_key(t));
 			return TLS_BROKEN;
 		}
-		/* In TLS 1.2 this state is the client's own, and a server here asks for no certificate. */
-		if (state == MBEDTLS_SSL_CERTIFICATE_VERIFY && speaks_tls13(t) &&
-		    t->conf->role == TLS_CLIENT && !check_scheme(t))
+		if (signs && !check_scheme(t))
 			return TLS_BROKEN;
 	}
 	return may_pass(t) ? TLS_READY : TLS_BROKEN;

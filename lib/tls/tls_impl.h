@@ -25,6 +25,8 @@ struct tls {
 	void *preface_arg;
 	char *host;    /* owned; NULL for a server */
 	bool alerting; /* the handshake has broken, its last alert is on its way */
+	bool lingers;  /* .. and the peer believes it over: it may be sending, see step_linger */
+	bool hung_up;  /* lingering: the stream below has been told that nothing follows */
 	bool offered, resumed, verified;
 	int64_t offered_until;			/* the same of the session that was offered */
 	uint8_t offered_leaf_sha256[HASH_SIZE]; /* and its server's certificate; zeros: none was */
@@ -38,6 +40,7 @@ struct tls {
 	/* below */
 	struct block *in;  /* owned: ciphertext not consumed; NULL: none */
 	struct block *out; /* owned: records not handed down; NULL: none */
+	size_t shown;	   /* bytes of records in which a client shows its certificate */
 	bool reading, writing;
 	bool in_ended;		      /* the lower stream has ended */
 	struct error in_err, out_err; /* kind set: the lower stream has failed */

@@ -11,6 +11,7 @@
 #include "tls/tls_impl.h"
 
 static void step(struct tls *t);
+static void on_lower_written(void *arg, const struct error *err);
 
 static struct tls *tls_of(struct stream *s)
 {
@@ -68,6 +69,22 @@ static bool run_preface(struct tls *t)
 }
 
 /*
+ * A client that is refused once its own side of the handshake is over is sending its request already. A close
+ * with that unread resets the connection, and the alert that says why may get lost: so what comes is thrown
+ * away until the client ends, too, or whoever has started us loses patience. False: not yet.
+ */
+static bool step_linger(struct tls *t)
+{
+	block_put(t->in);
+	t->in = NULL;
+	if (!t->hung_up && !t->writing) {
+		t->hung_up = t->writing = true;
+		stream_shutdown(t->lower, on_lower_written, t);
+	}
+	return t->in_ended || t->in_err.kind || t->out_err.kind;
+}
+
+/*
  * Until the preface is over nothing is left for mbedTLS to read, but its ClientHello goes
  * out. When the handshake breaks its last alert goes first, as far as it is taken below.
  */
@@ -84,7 +101,7 @@ static void step_start(struct tls *t)
 	enum tls_progress how = t->alerting ? TLS_BROKEN : tls_handshake(t);
 	t->alerting = how == TLS_BROKEN;
 	bool flushed = (!t->out && !t->writing) || t->out_err.kind;
-	if (how == TLS_READY || (how == TLS_BROKEN && flushed))
+	if (how == TLS_READY || (how == TLS_BROKEN && flushed && (!t->lingers || step_linger(t))))
 		finish_start(t);
 }
 
@@ -247,7 +264,8 @@ static void flush(struct tls *t)
 /* Reads only for somebody who waits, so that not reading is back-pressure on the peer too. */
 static void pull(struct tls *t)
 {
-	bool wanted = starting(t) ? !task_posted(&t->done) && !t->broken.kind : stream_wants_read(&t->base);
+	bool wanted = starting(t) ? !task_posted(&t->done) && (!t->broken.kind || t->lingers)
+				  : stream_wants_read(&t->base);
 	if (!wanted || t->in || t->reading || t->in_ended || t->in_err.kind)
 		return;
 	t->reading = true;

@@ -13,6 +13,7 @@
 #include "tls/verify.h"
 
 #include <mbedtls/md.h>
+#include <mbedtls/ssl.h>
 #include <stdio.h>
 
 #include "base/check.h"
@@ -23,6 +24,7 @@
 #include "tls/verify_cert.h"
 
 #define SIGNATURE_BUDGET  64
+#define CLIENT_BUDGET	  16 /* anybody can come and send a chain */
 #define CONSTRAINT_BUDGET 100000
 
 /* One answer of check_signature, kept: the search comes by the same pair again. */
@@ -35,7 +37,7 @@ struct search {
 	const struct verify_request *rq;
 	struct cert_view path[VERIFY_MAX_PATH];
 	size_t n;
-	unsigned names_left, steps_left;
+	unsigned names_left, steps_left, budget;
 	struct verdict verdicts[SIGNATURE_BUDGET];
 	unsigned checked;
 	bool exhausted;
@@ -88,7 +90,7 @@ static bool check_signature(struct search *s, const mbedtls_x509_crt *child, con
 	for (unsigned i = 0; i < s->checked; i++)
 		if (s->verdicts[i].child == child && s->verdicts[i].issuer == issuer)
 			return s->verdicts[i].good;
-	if (s->checked == SIGNATURE_BUDGET) {
+	if (s->checked == s->budget) {
 		s->exhausted = true;
 		return false;
 	}
@@ -131,7 +133,7 @@ static bool usable(struct search *s, struct cert_view *v, const mbedtls_x509_crt
 	const char *which = is_root ? "root certificate" : "intermediate certificate";
 	const mbedtls_x509_crt *child = s->path[s->n - 1].crt;
 	struct error err;
-	if (!cert_view_read(v, crt, &err) || !verify_issuer(v, is_root, s->rq->at, &err) ||
+	if (!cert_view_read(v, crt, &err) || !verify_issuer(v, is_root, !s->rq->host, s->rq->at, &err) ||
 	    !allows_names_below(s, v, &err)) {
 		note(s, which, &err);
 		return false;
@@ -250,37 +252,69 @@ static size_t count_certs(const mbedtls_x509_crt *c)
 	return n;
 }
 
-static bool refuse(struct error *err, const char *text)
+static bool refuse(const struct search *s, struct verify_result *result, uint8_t alert, const char *text,
+		   struct error *err)
 {
-	return error_set_hop(err, ERR_TLS_CERTIFICATE, HOP_SERVICE, "%s", text);
+	result->alert = alert;
+	return error_set_hop(err, ERR_TLS_CERTIFICATE, s->rq->host ? HOP_SERVICE : HOP_CLIENT, "%s", text);
+}
+
+static bool refuse_path(struct search *s, struct verify_result *result, struct error *err)
+{
+	if (s->exhausted || s->steps_left == 0)
+		return refuse(s, result, MBEDTLS_SSL_ALERT_MSG_BAD_CERT,
+			      "the chain takes too much work to verify", err);
+	if (s->why.kind)
+		return refuse(s, result, MBEDTLS_SSL_ALERT_MSG_BAD_CERT, s->why.text, err);
+	return refuse(s, result, MBEDTLS_SSL_ALERT_MSG_UNKNOWN_CA,
+		      s->path[0].self_issued ? "self-signed, and not in the trust store"
+					     : "the issuer is not known: no path to a trusted root",
+		      err);
+}
+
+/* The leaf alone: readable, and what it has to be. */
+static bool check_leaf(struct search *s, struct verify_result *result, struct error *err)
+{
+	const struct verify_request *rq = s->rq;
+	struct server_name name;
+	if (rq->host && !server_name_init(&name, rq->host))
+		return refuse(s, result, MBEDTLS_SSL_ALERT_MSG_BAD_CERT,
+			      "the host is neither a DNS name nor an IP address", err);
+	uint8_t alert = MBEDTLS_SSL_ALERT_MSG_BAD_CERT;
+	if (cert_view_read(&s->path[0], rq->chain, &s->why)) {
+		if (verify_leaf(&s->path[0], rq->host ? &name : NULL, rq->at, &s->why))
+			return true;
+		alert = verify_leaf_alert(&s->path[0], !rq->host, rq->at);
+	}
+	error_wrap(&s->why, rq->host ? "server certificate" : "client certificate");
+	return refuse(s, result, alert, s->why.text, err);
 }
 
 bool verify_chain(const struct verify_request *rq, struct verify_result *result, struct error *err)
 {
-	struct search s = {
-		.rq = rq, .n = 1, .names_left = CONSTRAINT_BUDGET, .steps_left = 16 * SIGNATURE_BUDGET};
-	struct server_name name;
+	struct search s = {.rq = rq,
+			   .n = 1,
+			   .names_left = CONSTRAINT_BUDGET,
+			   .steps_left = 16 * SIGNATURE_BUDGET,
+			   .budget = rq->host ? SIGNATURE_BUDGET : CLIENT_BUDGET};
+	struct verify_result unwanted;
+	if (!result)
+		result = &unwanted;
 	if (!rq->chain || !rq->chain->raw.p)
-		return refuse(err, "the service sent no certificate");
+		return refuse(&s, result, MBEDTLS_SSL_ALERT_MSG_CERT_REQUIRED,
+			      rq->host ? "the service sent no certificate" : "the client sent no certificate",
+			      err);
 	if (count_certs(rq->chain) > VERIFY_MAX_CERTS)
-		return refuse(err, "the service sent too many certificates");
-	if (!server_name_init(&name, rq->host))
-		return refuse(err, "the host is neither a DNS name nor an IP address");
-	if (!cert_view_read(&s.path[0], rq->chain, &s.why) ||
-	    !verify_leaf(&s.path[0], &name, rq->at, &s.why)) {
-		error_wrap(&s.why, "server certificate");
-		return refuse(err, s.why.text);
-	}
+		return refuse(&s, result, MBEDTLS_SSL_ALERT_MSG_BAD_CERT,
+			      rq->host ? "the service sent too many certificates"
+				       : "the client sent too many certificates",
+			      err);
+	if (!check_leaf(&s, result, err))
+		return false;
 	struct chain_verdict found;
-	if (find_path(&s, &found)) {
-		if (result)
-			*result = (struct verify_result){found.length, found.not_after, s.checked};
-		return true;
-	}
-	if (s.exhausted || s.steps_left == 0)
-		return refuse(err, "the chain takes too much work to verify");
-	if (s.why.kind)
-		return refuse(err, s.why.text);
-	return refuse(err, s.path[0].self_issued ? "self-signed, and not in the trust store"
-						 : "the issuer is not known: no path to a trusted root");
+	if (!find_path(&s, &found))
+		return refuse_path(&s, result, err);
+	*result = (struct verify_result){
+		.length = found.length, .not_after = found.not_after, .signatures = s.checked};
+	return true;
 }

@@ -2,14 +2,17 @@
 
 #include <mbedtls/ecp.h>
 #include <mbedtls/pk.h>
+#include <mbedtls/rsa.h>
+#include <mbedtls/ssl.h>
 #include <time.h>
 
 #include "tls/verify.h"
 
 #define REFUSE(...) error_set(err, ERR_TLS_CERTIFICATE, __VA_ARGS__)
 
-#define RSA_MIN_BITS 2048
-#define RSA_MAX_BITS 8192 /* larger ones only cost time */
+#define RSA_MIN_BITS	      2048
+#define RSA_MAX_BITS	      8192 /* larger ones only cost time, and so do large exponents */
+#define RSA_MAX_EXPONENT_BITS 64
 
 int64_t verify_seconds(const mbedtls_x509_time *t)
 {
@@ -34,15 +37,37 @@ static bool check_time(const mbedtls_x509_crt *crt, int64_t at, struct error *er
 	return true;
 }
 
+static size_t rsa_exponent_bits(const mbedtls_pk_context *pk)
+{
+	mbedtls_mpi e;
+	mbedtls_mpi_init(&e);
+	bool good = mbedtls_rsa_export(mbedtls_pk_rsa(*pk), NULL, NULL, NULL, NULL, &e) == 0;
+	size_t bits = good ? mbedtls_mpi_bitlen(&e) : SIZE_MAX;
+	mbedtls_mpi_free(&e);
+	return bits;
+}
+
+bool verify_key_cost(const mbedtls_x509_crt *crt, struct error *err)
+{
+	if (!mbedtls_pk_can_do(&crt->pk, MBEDTLS_PK_RSA))
+		return true;
+	size_t bits = mbedtls_pk_get_bitlen(&crt->pk);
+	if (bits > RSA_MAX_BITS)
+		return REFUSE("its RSA key has %zu bits; %d to %d are allowed", bits, RSA_MIN_BITS,
+			      RSA_MAX_BITS);
+	return rsa_exponent_bits(&crt->pk) <= RSA_MAX_EXPONENT_BITS ||
+	       REFUSE("its RSA key has an exponent of more than %d bits", RSA_MAX_EXPONENT_BITS);
+}
+
 static bool check_key(const mbedtls_x509_crt *crt, struct error *err)
 {
 	const mbedtls_pk_context *pk = &crt->pk;
 	size_t bits = mbedtls_pk_get_bitlen(pk);
 	if (mbedtls_pk_can_do(pk, MBEDTLS_PK_RSA)) {
-		if (bits < RSA_MIN_BITS || bits > RSA_MAX_BITS || bits % 8)
+		if (bits < RSA_MIN_BITS || bits % 8)
 			return REFUSE("its RSA key has %zu bits; %d to %d are allowed", bits, RSA_MIN_BITS,
 				      RSA_MAX_BITS);
-		return true;
+		return verify_key_cost(crt, err);
 	}
 	if (!mbedtls_pk_can_do(pk, MBEDTLS_PK_ECDSA))
 		return REFUSE("its key is neither RSA nor ECDSA");
@@ -91,16 +116,8 @@ static bool names_match(const struct cert_view *v, const struct server_name *nam
 	return false;
 }
 
-bool verify_leaf(const struct cert_view *v, const struct server_name *name, int64_t at, struct error *err)
+static bool check_server(const struct cert_view *v, const struct server_name *name, struct error *err)
 {
-	if (!check_common(v, at, err) || !check_serial(v->crt, err))
-		return false;
-	if (v->is_ca)
-		return REFUSE("it is a CA certificate, not a server's");
-	if (v->has_usage && v->usage_certs)
-		return REFUSE("its key usage lets it sign certificates, which a server's must not");
-	if (v->has_usage && !v->usage_signs)
-		return REFUSE("its key usage does not allow signatures");
 	if (v->has_purpose && !v->purpose_server)
 		return REFUSE("its extended key usage does not name serverAuth");
 	if (!v->has_names)
@@ -113,7 +130,35 @@ bool verify_leaf(const struct cert_view *v, const struct server_name *name, int6
 	return true;
 }
 
-bool verify_issuer(const struct cert_view *v, bool is_root, int64_t at, struct error *err)
+/* The CA is the user's own, and may have issued to servers, too: what is a client's must say so. */
+static bool check_client(const struct cert_view *v, struct error *err)
+{
+	return v->purpose_client || REFUSE("its extended key usage does not name clientAuth");
+}
+
+bool verify_leaf(const struct cert_view *v, const struct server_name *name, int64_t at, struct error *err)
+{
+	if (!check_common(v, at, err) || !check_serial(v->crt, err))
+		return false;
+	if (v->is_ca)
+		return REFUSE("it is a CA certificate, not a %s's", name ? "server" : "client");
+	if (v->has_usage && v->usage_certs)
+		return REFUSE("its key usage lets it sign certificates, which a %s's must not",
+			      name ? "server" : "client");
+	if (v->has_usage && !v->usage_signs)
+		return REFUSE("its key usage does not allow signatures");
+	return name ? check_server(v, name, err) : check_client(v, err);
+}
+
+uint8_t verify_leaf_alert(const struct cert_view *v, bool of_client, int64_t at)
+{
+	if (!check_time(v->crt, at, NULL))
+		return MBEDTLS_SSL_ALERT_MSG_CERT_EXPIRED;
+	bool purpose = of_client ? v->purpose_client : v->purpose_server || !v->has_purpose;
+	return purpose ? MBEDTLS_SSL_ALERT_MSG_BAD_CERT : MBEDTLS_SSL_ALERT_MSG_UNSUPPORTED_CERT;
+}
+
+bool verify_issuer(const struct cert_view *v, bool is_root, bool of_client, int64_t at, struct error *err)
 {
 	/* Roots with serial number 0 are in use. */
 	if (!check_common(v, at, err) || (!is_root && !check_serial(v->crt, err)))
@@ -122,7 +167,9 @@ bool verify_issuer(const struct cert_view *v, bool is_root, int64_t at, struct e
 		return REFUSE("it is no CA (basicConstraints)");
 	if (v->has_usage && !v->usage_certs)
 		return REFUSE("its key usage does not let it sign certificates");
-	if (v->has_purpose && !v->purpose_server && !v->purpose_any)
-		return REFUSE("its extended key usage does not name serverAuth");
+	bool purpose = of_client ? v->purpose_client : v->purpose_server;
+	if (v->has_purpose && !purpose && !v->purpose_any)
+		return REFUSE("its extended key usage does not name %s",
+			      of_client ? "clientAuth" : "serverAuth");
 	return true;
 }

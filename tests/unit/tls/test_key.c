@@ -92,6 +92,16 @@ static void test_client_sees_the_key(void **state)
 	server_free(&s);
 }
 
+/* That of another, instead of its own. */
+static void show_certificate(struct tls_conf *conf, struct server *of)
+{
+	mbedtls_x509_crt *shown = &conf->chain;
+	mbedtls_x509_crt_free(shown);
+	mbedtls_x509_crt_init(shown);
+	const char *pem = buf_text(&of->chain);
+	assert_int_equal(mbedtls_x509_crt_parse(shown, (const unsigned char *)pem, strlen(pem) + 1), 0);
+}
+
 /* Somebody shows the enclave's certificate, but can only sign with a key of his own. */
 static void test_certificate_without_its_key(void **state)
 {
@@ -100,11 +110,7 @@ static void test_certificate_without_its_key(void **state)
 	(void)state;
 	server_init(&enclave, hosts);
 	server_init(&thief, hosts);
-	mbedtls_x509_crt *shown = &thief.conf->chain;
-	mbedtls_x509_crt_free(shown);
-	mbedtls_x509_crt_init(shown);
-	const char *pem = buf_text(&enclave.chain);
-	assert_int_equal(mbedtls_x509_crt_parse(shown, (const unsigned char *)pem, strlen(pem) + 1), 0);
+	show_certificate(thief.conf, &enclave);
 	meet(&m, &thief);
 	assert_true(m.pair.client.failed); /* its own verdict, not the thief's alert */
 	assert_int_equal(m.pair.client.err.kind, ERR_TLS);
@@ -112,6 +118,62 @@ static void test_certificate_without_its_key(void **state)
 	part(&m);
 	server_free(&thief);
 	server_free(&enclave);
+}
+
+/*
+ * The other way round: a server that asks who comes. With its own key this client comes as far as the
+ * judgement of its certificate, which is a server's; with another key not even that far.
+ */
+static void test_client_without_its_key(void **state)
+{
+	(void)state;
+	struct server client, thief;
+	server_init(&client, hosts);
+	server_init(&thief, hosts);
+	for (int steals = 0; steals < 2; steals++) {
+		struct error err;
+		struct meeting m = {.loop = loop_new()};
+		tls_world_init(&m.world, &(struct tls_options){.no_verify = true}, NULL);
+		tls_conf_free(m.world.server);
+		tls_conf_free(m.world.client);
+		const char *ca_files[] = {m.world.ca_path, NULL};
+		m.own = m.world.server =
+			tls_conf_new(&(struct tls_options){.role = TLS_SERVER,
+							   .chain_pem = buf_span(&m.world.chain),
+							   .key_pem = buf_span(&m.world.key),
+							   .ca_files = ca_files,
+							   .no_tickets = true},
+				     &err);
+		const struct server *own = steals ? &thief : &client;
+		m.world.client = tls_conf_new(&(struct tls_options){.no_verify = true,
+								    .chain_pem = buf_span(&own->chain),
+								    .key_pem = buf_span(&own->key)},
+					      &err);
+		assert_true(m.world.server && m.world.client);
+		show_certificate(m.world.client, &client);
+		tls_pair_start(&m.pair, m.loop, &m.world, 65536, NULL);
+		tls_pair_settle(&m.pair);
+		if (!steals) { /* it believes the handshake over, and is told why not when it reads */
+			assert_false(m.pair.server.failed);
+			tls_side_write(&m.pair.client, SPAN("GET / HTTP/1.1"));
+			tls_side_read(&m.pair.client);
+			tls_pair_settle(&m.pair);
+			assert_string_equal(m.pair.client.err.text,
+					    "the service refused with alert unsupported_certificate (43)");
+			stream_close(m.pair.client.s);
+			m.pair.client.s = NULL;
+			tls_pair_settle(&m.pair);
+		}
+		assert_true(m.pair.server.failed);
+		assert_int_equal(m.pair.server.err.kind, steals ? ERR_TLS : ERR_TLS_CERTIFICATE);
+		if (!steals)
+			assert_string_equal(
+				m.pair.server.err.text,
+				"client certificate: its extended key usage does not name clientAuth");
+		part(&m);
+	}
+	server_free(&thief);
+	server_free(&client);
 }
 
 static void test_names(void **state)
@@ -133,6 +195,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_client_sees_the_key),
 		cmocka_unit_test(test_certificate_without_its_key),
+		cmocka_unit_test(test_client_without_its_key),
 		cmocka_unit_test(test_names),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,8 +37,11 @@ static struct trust *trust_of(const mbedtls_x509_crt *root)
 	return t;
 }
 
+static uint8_t alert; /* of the last refusal */
+
 static bool judge(const struct chain *c, struct error *err)
 {
+	struct verify_result result = {.alert = 0};
 	mbedtls_x509_crt root, sent;
 	mbedtls_x509_crt_init(&root);
 	mbedtls_x509_crt_init(&sent);
@@ -46,7 +49,8 @@ static bool judge(const struct chain *c, struct error *err)
 	bool ok = mint_add(&sent, &c->leaf) == 0 && mint_add(&sent, &c->middle) == 0;
 	struct trust *trust = trust_of(&root);
 	struct verify_request rq = {.chain = &sent, .trust = trust, .host = c->host, .at = c->at};
-	ok = ok ? verify_chain(&rq, NULL, err) : error_set(err, ERR_TLS_CERTIFICATE, "cannot be parsed");
+	ok = ok ? verify_chain(&rq, &result, err) : error_set(err, ERR_TLS_CERTIFICATE, "cannot be parsed");
+	alert = result.alert;
 	trust_free(trust);
 	mbedtls_x509_crt_free(&root);
 	mbedtls_x509_crt_free(&sent);
@@ -360,11 +364,62 @@ static int teardown(void **state)
 	return 0;
 }
 
+/* CLIENT(reason, alert, what to change in c): the same chain, shown by a client; it proves no name. */
+#define CLIENT(reason, says, ...)                                                                            \
+	do {                                                                                                 \
+		struct chain c = good();                                                                     \
+		c.host = NULL;                                                                               \
+		c.leaf.purposes = "c";                                                                       \
+		c.leaf.names.p = NULL;                                                                       \
+		__VA_ARGS__;                                                                                 \
+		expect(__LINE__, &c, reason);                                                                \
+		assert_int_equal(alert, says);                                                               \
+	} while (0)
+
+enum { NO_ALERT = 0, BAD = 42, UNSUPPORTED = 43, EXPIRED = 45, UNKNOWN_CA = 48, REQUIRED = 116 };
+
+static void clients(void **state)
+{
+	(void)state;
+	CLIENT(ACCEPTED, NO_ALERT, (void)0);
+	CLIENT(ACCEPTED, NO_ALERT, c.leaf.purposes = "cs");
+	CLIENT("client certificate: its extended key usage does not name clientAuth", UNSUPPORTED,
+	       c.leaf.purposes = "s");
+	CLIENT("clientAuth", UNSUPPORTED, c.leaf.purposes = NULL);
+	CLIENT("clientAuth", UNSUPPORTED, c.leaf.purposes = "a");
+	CLIENT("intermediate certificate: its extended key usage does not name clientAuth", BAD,
+	       c.middle.purposes = "s");
+	CLIENT(ACCEPTED, NO_ALERT, c.middle.purposes = "c");
+	CLIENT(ACCEPTED, NO_ALERT, c.middle.purposes = "a");
+	CLIENT("client certificate: expired on 2026-05-01", EXPIRED, c.leaf.to = "20260501000000");
+	CLIENT("client certificate: not valid before", EXPIRED, c.leaf.from = "20260901000000");
+	CLIENT("intermediate certificate: expired", BAD, c.middle.to = "20260501000000");
+	CLIENT("it is a CA certificate, not a client's", BAD, c.leaf.ca = 1);
+	CLIENT("does not allow signatures", BAD, c.leaf.usage = MBEDTLS_X509_KU_KEY_ENCIPHERMENT);
+	CLIENT("no path to a trusted root", UNKNOWN_CA, c.leaf.issuer = "CN=somebody else");
+	CLIENT("not its issuer's", BAD, c.leaf.issuer_key = 3);
+	/* A server's certificate is no client's, and the other way round. */
+	CLIENT("clientAuth", UNSUPPORTED, c.leaf = mint_leaf());
+	CASE("serverAuth", c.leaf.purposes = "c");
+	assert_int_equal(alert, UNSUPPORTED);
+	CASE("expired", c.leaf.to = "20260501000000");
+	assert_int_equal(alert, EXPIRED);
+
+	struct verify_result result;
+	struct error err;
+	struct verify_request rq = {.at = IN_2026};
+	assert_false(verify_chain(&rq, &result, &err));
+	assert_string_equal(err.text, "the client sent no certificate");
+	assert_int_equal(result.alert, REQUIRED);
+	assert_int_equal(err.hop, HOP_CLIENT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(time_and_form),
 		cmocka_unit_test(roles),
+		cmocka_unit_test(clients),
 		cmocka_unit_test(names),
 		cmocka_unit_test(extensions),
 		cmocka_unit_test(constraints),
