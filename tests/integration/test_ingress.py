@@ -194,7 +194,7 @@ def test_app_is_no_proxy(app_front):
 def test_attestation_is_the_enclaves(to_app, app_front, app):
     before = len(app.requests)
     claims = app_front.get("/attestation/claims")
-    assert claims.body.startswith(b"nitroproxy-claims: 1\n") and to_app.keys()[-1].encode() in claims.body
+    assert claims.body.startswith(b"nitroproxy-claims: ") and to_app.keys()[-1].encode() in claims.body
     assert len(app.requests) == before
 
 
@@ -306,7 +306,7 @@ def test_rotation(start, app):
     with secure(ingress.port) as new:
         assert key_of(new) == claimed_key(new) == second
     assert claimed_key(old) == first
-    assert ingress.chain.front.get("/attestation/claims").body.decode().endswith(f": {second}\n")
+    assert f"ingress-key-sha256: {second}\n" in ingress.chain.front.get("/attestation/claims").body.decode()
     assert ingress.verify()["verdict"] == "accepted"
     assert old.at_end()
     old.close()
