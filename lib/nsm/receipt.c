@@ -6,6 +6,22 @@
 enum { VERSION = 1, PAIRS = 12, STATUS_MIN = 100, STATUS_MAX = 999 };
 #define TIME_MAX UINT64_C(253402300799999) /* the year 9999 */
 
+/* ---- the key ---- */
+
+bool receipt_key_make(struct receipt_key *k, struct error *err)
+{
+	if (!es384_generate_deterministic(&k->key, err))
+		return false;
+	es384_point(&k->key, k->point);
+	es384_point_sha256(k->point, k->sha256);
+	return true;
+}
+
+void receipt_key_free(struct receipt_key *k)
+{
+	es384_free(&k->key);
+}
+
 /* ---- what may stand in one: printable, and safe in a terminal and between the quotes of JSON ---- */
 
 static bool is_text(struct span s, size_t max)
@@ -71,17 +87,15 @@ static void put_payload(struct buf *out, const struct receipt *r, const uint8_t 
 	put_digest(out, "response", true, r->response);
 }
 
-bool receipt_write(struct buf *out, const struct receipt *r, const struct es384_key *key, struct error *err)
+bool receipt_write(struct buf *out, const struct receipt *r, const struct receipt_key *key, struct error *err)
 {
-	uint8_t point[ES384_POINT_SIZE];
 	struct buf payload;
 	if (!is_sound(r))
 		return error_set(err, ERR_INTERNAL, "this exchange cannot be said in a receipt");
-	es384_point(key, point);
 	buf_init(&payload, RECEIPT_MAX);
-	put_payload(&payload, r, point);
+	put_payload(&payload, r, key->point);
 	CHECK(!buf_full(&payload));
-	bool good = cose_sign(out, buf_span(&payload), key, err);
+	bool good = cose_sign(out, buf_span(&payload), &key->key, err);
 	buf_free(&payload);
 	return good;
 }

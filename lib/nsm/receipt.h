@@ -57,8 +57,18 @@ struct receipt_read {
 	struct cose_sign1 envelope;
 };
 
+/* A key for receipts. The point is kept beside it: to work it out takes as long as a signature. */
+struct receipt_key {
+	struct es384_key key;
+	uint8_t point[ES384_POINT_SIZE];
+	uint8_t sha256[SHA256_SIZE]; /* what is claimed of it */
+};
+bool receipt_key_make(struct receipt_key *k, struct error *err);
+void receipt_key_free(struct receipt_key *k);
+
 /* Appends one by that key. ERR_INTERNAL: it cannot be said in a receipt (a long method, say). */
-bool receipt_write(struct buf *out, const struct receipt *r, const struct es384_key *key, struct error *err);
+bool receipt_write(struct buf *out, const struct receipt *r, const struct receipt_key *key,
+		   struct error *err);
 
 /* The whole of `in`. REFUSE_ENCODING, REFUSE_ENVELOPE or REFUSE_RECEIPT. */
 bool receipt_parse(struct span in, struct receipt_read *r, struct refusal *why);

@@ -11,7 +11,7 @@
 #define VALUE_MAX (2 * RECEIPT_MAX) /* base64 takes four thirds */
 
 struct witness_key {
-	struct es384_key key;
+	struct receipt_key key;
 	uint64_t count;
 };
 
@@ -27,7 +27,7 @@ struct witness {
 
 	/* being signed */
 	struct job *job;
-	struct es384_key handle; /* a copy: the thread may outlive key */
+	struct receipt_key handle; /* a copy: the thread may outlive key */
 	struct part *part;
 	void (*fn)(void *arg);
 	void *arg;
@@ -42,7 +42,7 @@ struct witness {
 struct witness_key *witness_key_new(struct error *err)
 {
 	struct witness_key *k = mem_zero(sizeof *k);
-	if (es384_generate_deterministic(&k->key, err))
+	if (receipt_key_make(&k->key, err))
 		return k;
 	free(k);
 	return NULL;
@@ -52,15 +52,13 @@ void witness_key_free(struct witness_key *k)
 {
 	if (!k)
 		return;
-	es384_free(&k->key);
+	receipt_key_free(&k->key);
 	free(k);
 }
 
 void witness_key_sha256(const struct witness_key *k, uint8_t out[HASH_SIZE])
 {
-	uint8_t point[ES384_POINT_SIZE];
-	es384_point(&k->key, point);
-	es384_point_sha256(point, out);
+	memcpy(out, k->key.sha256, HASH_SIZE);
 }
 
 uint64_t witness_key_signed(const struct witness_key *k)

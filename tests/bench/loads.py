@@ -41,7 +41,7 @@ class Requests(Load):
 
     def wrk(self, peer, seconds):
         close = [] if self.keep_client else ["-H", "Connection: close"]
-        out = load_tool("wrk", "-t1", f"-c{self.clients}", f"-d{seconds}", "--latency", "--timeout", "10s", *close,
+        out = load_tool("wrk", "-t1", f"-c{self.clients}", f"-d{seconds}", "--latency", "--timeout", "10s", *close, *peer.asks,
                         peer.url(self.path, self.port))
         got = re.search(r"(\d+) requests in ([\d.]+)(m?)s", out)
         if not got or "Non-2xx" in out:
@@ -67,7 +67,7 @@ class Download(Load):
 
         def fetch():
             url = peer.url(self.path, self.port)
-            n = load_tool("curl", "-s", "-o", "/dev/null", "-w", "%{size_download}", url)
+            n = load_tool("curl", "-s", "-o", "/dev/null", "-w", "%{size_download}", *peer.asks, url)
             total[0] += int(n or 0)
         for _ in range(self.streams):
             threads.append(threading.Thread(target=fetch))
@@ -89,7 +89,7 @@ class Upload(Load):
             f.truncate(256 << 20)
         started = time.monotonic()
         status = load_tool("curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "-H", "Expect:", "-T", source,
-                           peer.url("/put/x", self.port))
+                           *peer.asks, peer.url("/put/x", self.port))
         took = time.monotonic() - started
         if status not in ("201", "204"):
             raise RuntimeError(f"{peer.name}: status {status}")
@@ -218,4 +218,7 @@ ALL = [
     RawDownload("W6.1x1g", "CONNECT, 1 GiB down", kind="connect", streams=1, file=b"1g", size=1 << 30),
     RawConnects("W6.connects", "CONNECT, 1 KiB, close", kind="connect"),
     Idle("W7.idle", "9 800 idle clients"),
+    Requests("W8.c16", "1 KiB GET with a receipt, 16 clients", kind="receipts", clients=16),
+    Download("W8.1x1g", "1 GiB down with a receipt", kind="receipts", streams=1, path="/1g", size=1 << 30),
+    Upload("W8.up", "256 MiB up with a receipt", kind="receipts"),
 ]

@@ -65,6 +65,7 @@ class Peer:
     """A contender: its processes run while the with-block does."""
     port = 9000
     proxy_form = False  # the target goes into the request line, as with a forward proxy
+    asks = []  # fields of every request, as curl and wrk take them
 
     def __init__(self, bench, name):
         self.bench, self.name, self.processes = bench, name, []
@@ -100,6 +101,7 @@ class Peer:
 class Nitroproxy(Peer):
     """Three processes over unix sockets; inside: the app speaks to the enclave's own listener."""
     inside = False
+    more = []  # settings of the enclave
 
     def start(self):
         d, binary = self.bench.dir, self.bench.binary
@@ -107,7 +109,7 @@ class Nitroproxy(Peer):
         pool = [] if self.bench.keep_upstream else ["--limits-pool-idle", "0"]
         self.spawn(binary, "tunnel", "--listen", f"unix:{d}/t", "--allow-cidr", "127.0.0.0/8", *quiet)
         self.spawn(binary, "enclave", "--listen", f"unix:{d}/e", "--http-listen", "tcp:127.0.0.1:9001",
-                   "--tunnel", f"unix:{d}/t", "--ca-file", f"{d}/ca.pem", *pool, *quiet)
+                   "--tunnel", f"unix:{d}/t", "--ca-file", f"{d}/ca.pem", *pool, *quiet, *self.more)
         self.spawn(binary, "host", "--listen", "tcp:127.0.0.1:9000", "--enclave", f"unix:{d}/e", *quiet)
         for address in (f"{d}/t", f"{d}/e", ("127.0.0.1", 9000), ("127.0.0.1", 9001)):
             wait_port(address)
@@ -122,6 +124,16 @@ class Nitroproxy(Peer):
 
 class Inside(Nitroproxy):
     inside = True
+
+
+class ReceiptsOn(Nitroproxy):
+    """Gives receipts, but nobody asks."""
+    more = ["--receipts", "--nsm", "software"]
+
+
+class Receipts(ReceiptsOn):
+    """Everybody asks."""
+    asks = ["-H", "X-Nitroproxy-Want-Receipt: 1"]
 
 
 NGINX = """{load} worker_processes 1; daemon off; pid {d}/{n}.pid; error_log {d}/{n}.err;
@@ -295,7 +307,8 @@ HTTP = [("nitroproxy", Nitroproxy, None), ("nitroproxy-in", Inside, None), ("ngi
         ("nginx3", Nginx3, "nginx"), ("haproxy", Haproxy, "haproxy"), ("haproxy3", Haproxy3, "haproxy")]
 RELAY = [("nitroproxy-tunnel", Tunnel, None), ("nginx-stream", NginxStream, "nginx")]
 CONNECT = [("nitroproxy", Nitroproxy, None), ("squid", Squid, "squid"), ("tinyproxy", Tinyproxy, "tinyproxy")]
-KINDS = {"http": HTTP, "relay": RELAY, "connect": CONNECT}
+RECEIPTS = [("nitroproxy", Nitroproxy, None), ("nitroproxy-on", ReceiptsOn, None), ("nitroproxy-asked", Receipts, None)]
+KINDS = {"receipts": RECEIPTS, "http": HTTP, "relay": RELAY, "connect": CONNECT}
 
 
 class Bench:

@@ -196,6 +196,11 @@ static void take(struct bench_side *side, uint64_t id, struct leg *leg, struct p
 		return;
 	}
 	hop_clean(part->head, &side->via);
+	if (side == &side->bench->enclave && side->bench->receipts) {
+		struct target t = {.kind = TARGET_URL, .host = "bench.test", .port = 80, .path = SPAN("/a")};
+		exchange_info(x)->witness =
+			witness_new(side->bench->loop, side->bench->receipts, part->head, &t);
+	}
 	exchange_forward(x);
 }
 

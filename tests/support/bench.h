@@ -45,7 +45,8 @@ struct bench {
 	struct opening *waiting;
 	unsigned refused, closed;
 	enum error_kind refused_kind;
-	bool reply_at_once; /* requests are answered by the proxy itself */
+	struct witness_key *receipts; /* borrowed; the enclave has every exchange witnessed. NULL: none */
+	bool reply_at_once;	      /* requests are answered by the proxy itself */
 };
 
 void bench_start(struct bench *b, size_t capacity, bool framed);

@@ -9,8 +9,7 @@
 #include "nsm/cbor.h"
 #include "nsm/receipt.h"
 
-static struct es384_key key;
-static uint8_t key_sha256[SHA256_SIZE];
+static struct receipt_key key;
 
 static struct receipt example(void)
 {
@@ -59,7 +58,7 @@ static void round_trip(const struct receipt *r)
 	struct receipt_read read;
 	struct refusal why;
 	write_one(&out, r);
-	if (!receipt_parse(buf_span(&out), &read, &why) || !receipt_verify(&read, key_sha256, &why))
+	if (!receipt_parse(buf_span(&out), &read, &why) || !receipt_verify(&read, key.sha256, &why))
 		fail_msg("%s", why.text);
 	expect_same(&read.said, r);
 	buf_free(&out);
@@ -164,7 +163,7 @@ static void test_flipped_bits(void **state)
 		bool good = receipt_parse(buf_span(&out), &read, &why);
 		if (good) {
 			by_signature++;
-			good = receipt_verify(&read, key_sha256, &why);
+			good = receipt_verify(&read, key.sha256, &why);
 			assert_true(why.reason == REFUSE_RECEIPT_SIGNATURE ||
 				    why.reason == REFUSE_RECEIPT_KEY);
 		} else {
@@ -190,22 +189,22 @@ static void test_other_key(void **state)
 	(void)state;
 	struct receipt r = example();
 	struct receipt_read read;
-	struct es384_key other;
+	struct receipt_key other;
 	struct refusal why;
 	struct error err;
 	struct buf out;
 	buf_init(&out, RECEIPT_MAX);
-	assert_true(es384_generate_deterministic(&other, &err));
+	assert_true(receipt_key_make(&other, &err));
 	assert_true(receipt_write(&out, &r, &other, &err));
 	assert_true(receipt_parse(buf_span(&out), &read, &why));
-	assert_false(receipt_verify(&read, key_sha256, &why));
+	assert_false(receipt_verify(&read, key.sha256, &why));
 	assert_int_equal(why.reason, REFUSE_RECEIPT_KEY);
 	/* The claimed key's point in it, but the other's signature. */
-	es384_point(&key, read.point);
-	assert_false(receipt_verify(&read, key_sha256, &why));
+	memcpy(read.point, key.point, sizeof read.point);
+	assert_false(receipt_verify(&read, key.sha256, &why));
 	assert_int_equal(why.reason, REFUSE_RECEIPT_SIGNATURE);
 	buf_free(&out);
-	es384_free(&other);
+	receipt_key_free(&other);
 }
 
 /* ---- payloads that are signed as they should be, but are not in the one form ---- */
@@ -259,7 +258,7 @@ static void expect_form(int skip, int extra, int swap, bool good)
 	buf_init(&payload, RECEIPT_MAX);
 	buf_init(&out, RECEIPT_MAX);
 	put_payload(&payload, skip, extra, swap);
-	assert_true(cose_sign(&out, buf_span(&payload), &key, &err));
+	assert_true(cose_sign(&out, buf_span(&payload), &key.key, &err));
 	assert_int_equal(receipt_parse(buf_span(&out), &read, &why), good);
 	assert_int_equal(why.reason, good ? REFUSE_NONE : REFUSE_RECEIPT);
 	buf_free(&payload);
@@ -281,19 +280,14 @@ static void test_one_form(void **state)
 static int make_key(void **state)
 {
 	struct error err;
-	uint8_t point[ES384_POINT_SIZE];
 	(void)state;
-	if (!es384_generate_deterministic(&key, &err))
-		return 1;
-	es384_point(&key, point);
-	es384_point_sha256(point, key_sha256);
-	return 0;
+	return receipt_key_make(&key, &err) ? 0 : 1;
 }
 
 static int drop_key(void **state)
 {
 	(void)state;
-	es384_free(&key);
+	receipt_key_free(&key);
 	return 0;
 }
 
