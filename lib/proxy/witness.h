@@ -8,9 +8,10 @@
  *sequence of RFC 9651; in the head itself if there is no body to wait for
  *
  * A witness hashes both bodies as they go by, and at the response's end signs in a thread, for P-384 takes
- * half a millisecond. There is no receipt, but no error either: with the setting off, for a response that
- * breaks off, for our own answers (refusals, /health), for CONNECT and behind a 101, and for a head that has
- * no room left. An HTTP/1.0 client has no place for trailers and gets the ones of empty bodies alone.
+ * half a millisecond; hashing goes on in the loop. There is no receipt, but no error either: with the setting
+ *off, for a response that breaks off, for our own answers (refusals, /health), for CONNECT and behind a 101,
+ *and for a head that has no room left. An HTTP/1.0 client has no place for trailers and gets the ones of
+ *empty bodies alone.
  *
  * The key lives as long as this; the claims name it.
  */
