@@ -7,7 +7,8 @@
  *	  "v":        1,                    RFC 8949 section 4.2.1; one receipt has one encoding
  *	  "key":      97 bytes,             the point on P-384 (04 || x || y) whose key has signed; which
  *	                                    enclave has it, the claim receipt-key says (nsm/claims.h)
- *	  "tls":      "TLSv1.3"  | null,    null, with the next two: http://, nothing proves who answered
+ *	  "tls":      "TLSv1.3"  | null,    null, with peer and cipher: http://, nothing proves who
+ *	                                    answered
  *	  "path":     32 bytes,             SHA-256 of path and query as they went to the service
  *	  "peer":     32 bytes   | null,    SHA-256 of the service's leaf certificate, DER. Of a resumed
  *	                                    session: that of the handshake it goes back to

@@ -1,17 +1,18 @@
 /*
  * Receipts for exchanges (nsm/receipt.h): the enclave's key for them, and who watches one exchange.
  *
- *	X-Nitroproxy-Want-Receipt: 1          in a request; what else may stand there is taken for nothing
+ *	X-Nitroproxy-Want-Receipt: 1      in a request; what else may stand there is taken for nothing
  *
- *	Trailer: X-Nitroproxy-Receipt         in the response's head; it is chunked then, without
- *Content-Length X-Nitroproxy-Receipt: :BASE64:        in its trailers (RFC 9110 section 6.5), as a byte
- *sequence of RFC 9651; in the head itself if there is no body to wait for
+ *	Trailer: X-Nitroproxy-Receipt     in the response's head, which then has chunks and no Content-Length
+ *	X-Nitroproxy-Receipt: :BASE64:    in its trailers (RFC 9110 section 6.5), a byte sequence of RFC 9651;
+ *	                                  in the head itself if there is no body to wait for
  *
- * A witness hashes both bodies as they go by, and at the response's end signs in a thread, for P-384 takes
- * half a millisecond; hashing goes on in the loop. There is no receipt, but no error either: with the setting
- *off, for a response that breaks off, for our own answers (refusals, /health), for CONNECT and behind a 101,
- *and for a head that has no room left. An HTTP/1.0 client has no place for trailers and gets the ones of
- *empty bodies alone.
+ * A witness hashes both bodies as they go by, in the loop, and at the response's end signs in a thread, for
+ * P-384 takes half a millisecond.
+ *
+ * There is no receipt, but no error either: with the setting off, for a response that breaks off, for our own
+ * answers (refusals, /health), for CONNECT and behind a 101, and for a head that has no room left. HTTP/1.0
+ * has no place for trailers: such a client gets the receipts of empty bodies alone.
  *
  * The key lives as long as this; the claims name it.
  */
