@@ -12,6 +12,7 @@ WRONG = {
     "self_signed": "",
     "unknown_root": "",
     "no_intermediate": "",
+    "slow": "exponent of more than 64 bits",
 }
 
 
@@ -106,6 +107,9 @@ def test_verification_off_is_loud(start_chain, wrong_origins):
     for front in (chain.front, chain.inner):
         for label in WRONG:
             answer = front.get(f"{wrong_origins[label].url}/bytes/10")
+            if label == "slow":  # what it costs does not depend on what is believed
+                assert (answer.status, answer.error) == (502, "tls_certificate_error")
+                continue
             assert answer.status == 200
             assert answer.get("X-Nitroproxy-Insecure")
     health = chain.front.get("/health")

@@ -1,6 +1,7 @@
 """Certificates made for a test run: a root, an intermediate, and leaves that are right or wrong in one way."""
 import datetime
 import ipaddress
+import math
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -14,7 +15,21 @@ DAY = datetime.timedelta(days=1)
 def new_key(kind="p256"):
     if kind == "rsa":
         return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    if kind == "slow":
+        return slow_rsa_key()
     return ec.generate_private_key(ec.SECP256R1())
+
+
+def slow_rsa_key():
+    """An RSA key as good as any, whose public exponent makes its signatures as dear to check as to make."""
+    own = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_numbers()
+    e, order = (1 << 2000) + 1, (own.p - 1) * (own.q - 1)
+    while math.gcd(e, order) != 1:
+        e += 2
+    d = pow(e, -1, order)
+    return rsa.RSAPrivateNumbers(
+        own.p, own.q, d, rsa.rsa_crt_dmp1(d, own.p), rsa.rsa_crt_dmq1(d, own.q), rsa.rsa_crt_iqmp(own.p, own.q),
+        rsa.RSAPublicNumbers(e, own.p * own.q)).private_key()
 
 
 def name(text):
@@ -82,6 +97,7 @@ class Pki:
 
         self.good = leaf("good")
         self.rsa = leaf("rsa", kind="rsa")
+        self.slow = leaf("slow", kind="slow")
         self.wrong_name = leaf("wrong-name", names=("other.test",), addresses=("127.0.0.9",))
         self.expired = leaf("expired", start=NOW - 9 * DAY, end=NOW - DAY)
         self.not_yet_valid = leaf("not-yet-valid", start=NOW + DAY)
