@@ -8,6 +8,7 @@ import re
 import ssl
 import subprocess
 import tempfile
+import threading
 import time
 
 import pytest
@@ -253,13 +254,17 @@ def test_connect(front, origin):
 @pytest.mark.parametrize("head", [b"Content-Length: 100", b"Transfer-Encoding: chunked", b"X-Till: end"])
 def test_cut(front, origin, head):
     """What broke off is not testified to, and does not look whole."""
+    arrived = threading.Event()
+
     def cut(connection, _request):
         connection.send(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n\r\n" + b"5\r\nhalf \r\n")
+        arrived.wait(30)
         connection.cut()
 
     with front.connect() as client:
         client.send_request("GET", f"/{origin.serve(cut)}", WANT)
         assert client.head().get("Transfer-Encoding") == "chunked"
+        arrived.set()
         rest = client.read_to_end()
     assert FIELD not in rest.lower() and not rest.endswith(b"0\r\n\r\n")
 
