@@ -51,7 +51,7 @@ static void on_post(struct checks *c, const struct fetch_result *r)
 
 void check_post(struct checks *c)
 {
-	static const struct field type = {{"Content-Type", 12}, {"application/json", 16}};
+	static const struct field type = {.name = {"Content-Type", 12}, .value = {"application/json", 16}};
 	if (!checks_have_echo(c))
 		return;
 	struct fetch_request r = get(c, FETCH_PATH, checks_url(c, "%s/post", c->echo));
@@ -70,12 +70,9 @@ void check_post(struct checks *c)
 	"01234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567" \
 	"89"
 
-#define FIELD(name, value)                                                                                   \
+#define FIELD(n_, v_)                                                                                        \
 	{                                                                                                    \
-		{name, sizeof(name) - 1},                                                                    \
-		{                                                                                            \
-			value, sizeof(value) - 1                                                             \
-		}                                                                                            \
+		.name = {n_, sizeof(n_) - 1}, .value = { v_, sizeof(v_) - 1 }                                \
 	}
 static const struct field custom[] = {
 	FIELD("X-Demo-Word", "nitroproxy"),

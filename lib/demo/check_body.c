@@ -144,8 +144,9 @@ static void make_text(struct buf *out)
 
 static void upload(struct checks *c, uint64_t size, bool chunked)
 {
-	static const struct field binary = {{"Content-Type", 12}, {"application/octet-stream", 24}};
-	static const struct field text = {{"Content-Type", 12}, {"text/plain", 10}};
+	static const struct field binary = {.name = {"Content-Type", 12},
+					    .value = {"application/octet-stream", 24}};
+	static const struct field text = {.name = {"Content-Type", 12}, .value = {"text/plain", 10}};
 	if (!checks_have_echo(c))
 		return;
 	struct fetch_request r = {.form = FETCH_PATH,

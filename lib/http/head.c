@@ -34,7 +34,7 @@ bool head_add(struct head *h, struct span name, struct span value)
 {
 	if (h->count == HEAD_MAX_FIELDS)
 		return false;
-	h->fields[h->count++] = (struct field){name, value};
+	h->fields[h->count++] = (struct field){name, value, false};
 	return true;
 }
 

@@ -14,6 +14,7 @@
 
 struct field {
 	struct span name, value; /* value without blanks around it */
+	bool parsed;		 /* the parser has checked every byte: the writer need not do it again */
 };
 
 enum head_kind { HEAD_REQUEST, HEAD_RESPONSE };
@@ -48,7 +49,7 @@ struct head {
 
 void head_init_request(struct head *h, struct span method, struct span target);
 void head_init_response(struct head *h, int status, struct span reason);
-/* False when there are HEAD_MAX_FIELDS already. */
+/* False when there are HEAD_MAX_FIELDS already. Not `parsed`: that is for parse_fields.c to say. */
 bool head_add(struct head *h, struct span name, struct span value);
 /* Names are compared without regard to case. The first one of that name; NULL when there is none. */
 const struct field *head_find_span(const struct head *h, struct span name);

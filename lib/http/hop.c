@@ -185,7 +185,9 @@ bool hop_max_forwards(struct head *h, bool *answer, struct error *err)
 	if (f->value.n == 0 || head_count(h, "Max-Forwards") > 1)
 		return error_set(err, ERR_BAD_REQUEST, "Max-Forwards is not one number");
 	*answer = n == 0;
-	if (n)
+	if (n) {
 		f->value = span_of(texts[n - 1]);
+		f->parsed = false;
+	}
 	return true;
 }

@@ -33,7 +33,8 @@ static size_t fields_size(const struct head *h)
 static bool check_fields(const struct head *h, struct error *err)
 {
 	for (size_t i = 0; i < h->count; i++)
-		if (!parse_is_token(h->fields[i].name) || !parse_is_value(h->fields[i].value))
+		if (!h->fields[i].parsed &&
+		    (!parse_is_token(h->fields[i].name) || !parse_is_value(h->fields[i].value)))
 			return error_set(err, ERR_INTERNAL, "a header field that must not be written");
 	return true;
 }

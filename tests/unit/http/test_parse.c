@@ -369,6 +369,43 @@ static void test_response_framing(void **state)
 	}
 }
 
+/* Every byte inside a name and inside a value: good, bad, and nothing else read into either. */
+static void test_each_byte(void **state)
+{
+	(void)state;
+	static const char token[] = "!#$%&'*+-.^_`|~0123456789"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+	struct parse_limits limits = PARSE_LIMITS_MAX;
+	for (int kind = 0; kind < 2; kind++)
+		for (int c = 0; c < 256; c++) {
+			char text[80];
+			struct head h;
+			const char *line = kind == HEAD_REQUEST ? "GET / HTTP/1.1" : "HTTP/1.1 200 OK";
+			int at = sprintf(text, "%s\r\nHost: a\r\nX", line);
+			int n = at + 1 + sprintf(text + at + 1, "y: v\r\n\r\n");
+			text[at] = (char)c;
+			bool good = c && strchr(token, c);
+			bool whole = step((struct span){text, (size_t)n}, kind, ASKED_OTHER, &limits, &h,
+					  NULL) == HEAD_WHOLE;
+			if (whole && c == ':') { /* it ends the name early */
+				assert_true(h.fields[1].name.n == 1 && h.fields[1].value.n == 4);
+				continue;
+			}
+			if (whole != good)
+				fail_msg("a name with byte %d: %s", c, whole ? "taken" : "refused");
+
+			n = at + sprintf(text + at, ": a.b\r\n\r\n");
+			text[at + 3] = (char)c;
+			good = (c >= ' ' && c != 0x7f) || c == '\t';
+			whole = step((struct span){text, (size_t)n}, kind, ASKED_OTHER, &limits, &h, NULL) ==
+				HEAD_WHOLE;
+			if (whole != good)
+				fail_msg("a value with byte %d: %s", c, whole ? "taken" : "refused");
+			if (whole)
+				assert_true(h.count == 2 && h.fields[1].value.n == 3 && h.fields[1].parsed);
+		}
+}
+
 static void test_upgrades(void **state)
 {
 	(void)state;
@@ -496,8 +533,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_requests),	 cmocka_unit_test(test_responses),
 		cmocka_unit_test(test_what_is_read),	 cmocka_unit_test(test_exactly_one_head),
-		cmocka_unit_test(test_response_framing), cmocka_unit_test(test_upgrades),
-		cmocka_unit_test(test_limits),		 cmocka_unit_test(test_trailers),
+		cmocka_unit_test(test_response_framing), cmocka_unit_test(test_each_byte),
+		cmocka_unit_test(test_upgrades),	 cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_trailers),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
