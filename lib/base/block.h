@@ -30,13 +30,17 @@ struct block {
 };
 
 struct block_pool {
-	struct block *free; /* last in, first out: the warmest */
-	size_t free_count, keep;
-	size_t used; /* handed out now */
+	struct block *warm; /* last in, first out */
+	struct block *cold; /* without memory behind them: taken when no warm one is there */
+	size_t warm_count, cold_count, keep;
+	size_t spare; /* the fewest that were warm since the last chill: nobody has needed them */
+	size_t used;  /* handed out now */
 };
 
 void block_pool_init(struct block_pool *pool, size_t keep); /* `keep` free ones are not returned to malloc */
 void block_pool_free(struct block_pool *pool);		    /* all blocks are back */
+/* Takes the memory from at most `most` that nobody has needed since the last call. */
+void block_pool_chill(struct block_pool *pool, size_t most);
 
 struct block *block_get(struct block_pool *pool); /* data behind the room, len 0 */
 void block_put(struct block *b);		  /* NULL is fine */

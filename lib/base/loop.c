@@ -10,10 +10,14 @@
 #include "base/mem.h"
 
 /*
- * Blocks kept warm: 16 MiB at most stay with an idle loop. A batch of edges has at most LOOP_EVENTS reads and
- * as many writes under way; keeping fewer than that wipes and allocates a block for most requests.
+ * Blocks kept warm. A batch of edges has at most LOOP_EVENTS reads and as many writes under way; keeping
+ * fewer than that wipes and allocates a block for most requests. What CHILL_MS have not needed gives its
+ * memory back, some blocks at a time, until few are left.
  */
-#define BLOCKS_KEPT 256
+#define BLOCKS_KEPT  256
+#define BLOCKS_WARM  8
+#define CHILL_MS     1000
+#define CHILL_BLOCKS 64
 
 /*
  * How often the task queue is emptied before the kernel is asked again. One request
@@ -125,12 +129,27 @@ static bool anything_left(const struct loop *l)
 	return l->watches || l->jobs || l->timers.count || !list_empty(&l->tasks);
 }
 
+/* ---- memory that nobody needs ---- */
+
+static void tend_blocks(struct loop *l)
+{
+	if (l->chill_at == UINT64_MAX) {
+		if (l->blocks.warm_count > BLOCKS_WARM)
+			l->chill_at = l->now + CHILL_MS;
+	} else if (l->chill_at <= l->now) {
+		block_pool_chill(&l->blocks, CHILL_BLOCKS);
+		l->chill_at = l->blocks.warm_count > BLOCKS_WARM ? l->now + CHILL_MS : UINT64_MAX;
+	}
+}
+
 /* How long to wait: until the first timer; not at all with tasks left over, or nothing to wait for. */
 static int patience(const struct loop *l, int limit_ms)
 {
 	if (l->stopped || !list_empty(&l->tasks) || (limit_ms < 0 && !anything_left(l)))
 		return 0;
 	uint64_t due = timers_next(l);
+	if (due > l->chill_at)
+		due = l->chill_at;
 	if (due == UINT64_MAX)
 		return limit_ms;
 	uint64_t ms = due > l->now ? due - l->now : 0;
@@ -158,6 +177,7 @@ static void turn(struct loop *l, int limit_ms)
 	if (l->uv_due)
 		run_uv(l);
 	run_tasks(l);
+	tend_blocks(l);
 	int n = epoll_wait(l->epoll_fd, l->events, LOOP_EVENTS, patience(l, limit_ms));
 	read_clock(l);
 	dispatch(l, n > 0 ? n : 0);
@@ -210,6 +230,7 @@ struct loop *loop_new(void)
 	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = UV_MARK(l)};
 	CHECK(epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, uv_backend_fd(&l->uv), &ev) == 0);
 	uv_rouse(l);
+	l->chill_at = UINT64_MAX;
 	read_clock(l);
 	return l;
 }

@@ -25,7 +25,8 @@ struct loop {
 	struct list tasks;
 	struct timer_heap timers;
 	struct block_pool blocks;
-	uint64_t now; /* ms, monotonic */
+	uint64_t chill_at; /* when to look for blocks that nobody needs; UINT64_MAX: few are warm */
+	uint64_t now;	   /* ms, monotonic */
 	bool stopped;
 };
 

@@ -1,7 +1,9 @@
 #include "base/mem.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 /* Nothing here may allocate, and no handler may run: neither would find what it needs. */
@@ -53,4 +55,21 @@ void mem_wipe(void *p, size_t size)
 {
 	if (size)
 		explicit_bzero(p, size);
+}
+
+#ifndef MADV_DONTNEED_LOCKED
+#define MADV_DONTNEED_LOCKED 24 /* linux 5.18; the older one refuses memory that is locked */
+#endif
+
+void mem_forget(void *p, size_t size)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), start = (uintptr_t)p, end = start + size;
+	uintptr_t first = (start + page - 1) & ~(page - 1), last = end & ~(page - 1);
+	if (first >= last || (madvise((void *)first, last - first, MADV_DONTNEED_LOCKED) != 0 &&
+			      madvise((void *)first, last - first, MADV_DONTNEED) != 0)) {
+		mem_wipe(p, size);
+		return;
+	}
+	mem_wipe(p, first - start);
+	mem_wipe((void *)last, end - last);
 }

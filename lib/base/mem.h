@@ -18,5 +18,7 @@ void *mem_resize(void *p, size_t size);
 char *mem_text(const char *text);	   /* a copy; NULL gives NULL */
 char *mem_text_n(const char *p, size_t n); /* a copy with a 0 behind */
 void mem_wipe(void *p, size_t size);	   /* for keys and plaintext; not optimised away */
+/* Zeros from now on, like mem_wipe, and whole pages in it cost nothing until they are written again. */
+void mem_forget(void *p, size_t size);
 
 #endif

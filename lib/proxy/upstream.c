@@ -8,6 +8,9 @@
 #include "proxy/trace.h"
 #include "tls/tls_stream.h"
 
+/* Idle for that long, a connection gives back what it can do without. */
+#define REST_AFTER_MS 1000
+
 /* One connection: in use, or idle in its target's list. */
 struct conn {
 	struct upstream *upstream;
@@ -80,16 +83,32 @@ static void on_dead(void *owner, struct client_conn *http)
 	drop_conn(owner);
 }
 
+static void on_idle_timeout(struct timer *t);
+
+/* First for its rest, then for its end. */
+static void wait_idle(struct conn *c, uint64_t idle_for)
+{
+	struct upstream *u = c->upstream;
+	uint64_t until = idle_for < REST_AFTER_MS && u->config.idle_ms > REST_AFTER_MS ? REST_AFTER_MS
+										       : u->config.idle_ms;
+	timer_start(u->loop, &c->timer, until - idle_for, on_idle_timeout);
+}
+
 /* The timer is left running while a connection is in use: it is cheaper to look again than to stop it. */
 static void on_idle_timeout(struct timer *t)
 {
 	struct conn *c = container_of(t, struct conn, timer);
 	struct upstream *u = c->upstream;
 	uint64_t idle_for = loop_now(u->loop) - c->idle_since;
-	if (list_linked(&c->idle) && idle_for >= u->config.idle_ms)
+	if (!list_linked(&c->idle))
+		return;
+	if (idle_for >= u->config.idle_ms) {
 		drop_conn(c);
-	else if (list_linked(&c->idle))
-		timer_start(u->loop, &c->timer, u->config.idle_ms - idle_for, on_idle_timeout);
+		return;
+	}
+	if (idle_for >= REST_AFTER_MS)
+		tls_rest(client_conn_stream(c->http));
+	wait_idle(c, idle_for);
 }
 
 static void on_idle(void *owner, struct client_conn *http)
@@ -108,7 +127,7 @@ static void on_idle(void *owner, struct client_conn *http)
 	c->entry->idle_count++;
 	u->stats.idle++;
 	c->idle_since = loop_now(u->loop);
-	timer_start(u->loop, &c->timer, u->config.idle_ms, on_idle_timeout);
+	wait_idle(c, 0);
 }
 
 /* Takes the stream, and the opening's hold on the entry. */

@@ -1,5 +1,6 @@
 #include "tls/tls_stream.h"
 
+#include <malloc.h>
 #include <mbedtls/sha256.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -372,6 +373,32 @@ struct tls *tls_start(const struct tls_start *o, tls_done_fn *fn, void *arg)
 		tls_offer_session(t);
 	step(t);
 	return t;
+}
+
+/* ---- rest ---- */
+
+/* At the front of a record buffer: the sequence number and the header of the record to come. */
+#define RECORD_FRONT 64
+
+static bool at_rest(const struct tls *t)
+{
+	const mbedtls_ssl_context *ssl = &t->ssl;
+	return !starting(t) && !t->broken.kind && !t->in && !t->out && !stream_wants_write(&t->base) &&
+	       !ssl->MBEDTLS_PRIVATE(in_left) && !ssl->MBEDTLS_PRIVATE(in_offt) &&
+	       !ssl->MBEDTLS_PRIVATE(in_hslen) && !ssl->MBEDTLS_PRIVATE(out_left);
+}
+
+static void forget_records(unsigned char *buffer)
+{
+	mem_forget(buffer + RECORD_FRONT, malloc_usable_size(buffer) - RECORD_FRONT);
+}
+
+void tls_rest(struct stream *s)
+{
+	if (s->ops != &tls_ops || !at_rest(tls_of(s)))
+		return;
+	forget_records(tls_of(s)->ssl.MBEDTLS_PRIVATE(in_buf));
+	forget_records(tls_of(s)->ssl.MBEDTLS_PRIVATE(out_buf));
 }
 
 void tls_cancel(struct tls *t)

@@ -56,6 +56,12 @@ struct tls *tls_start(const struct tls_start *options, tls_done_fn *fn, void *ar
 /* Before the callback: there will be none, lower is closed. */
 void tls_cancel(struct tls *t);
 
+/*
+ * It will not be used for a while: the memory behind its two record buffers of 16 KiB goes back until it is.
+ * Nothing happens to a stream that is not at rest, or is none of TLS.
+ */
+void tls_rest(struct stream *s);
+
 struct tls_info {
 	const char *protocol; /* "TLSv1.3" */
 	const char *cipher;   /* mbedTLS's name */

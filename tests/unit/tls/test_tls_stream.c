@@ -118,6 +118,47 @@ static void a_ticket_in_the_middle_of_an_upload(void **state)
 	tls_world_free(&w);
 }
 
+/* Whenever it is asked for: in the middle of records, with tickets unread, between two requests. */
+static void rest_at_any_time(void **state)
+{
+	(void)state;
+	struct tls_pair p;
+	struct tls_world w;
+	struct tls_options with_tickets = {0};
+	static char data[60000];
+	struct span sent = bytes(data, sizeof data);
+	tls_world_init(&w, NULL, &with_tickets);
+	tls_pair_start(&p, loop, &w, 100, NULL);
+	secure(&p);
+	tls_rest(p.client.s);
+	for (unsigned round = 1; round <= 2; round++) {
+		tls_side_write(&p.client, sent);
+		tls_side_write(&p.server, sent);
+		if (round == 1) {
+			tls_side_read(&p.client);
+			tls_side_read(&p.server);
+		}
+		while (p.client.got.n < round * sent.n || p.server.got.n < round * sent.n) {
+			loop_step(loop, 0);
+			tls_rest(p.client.s);
+			tls_rest(p.server.s);
+		}
+		tls_pair_settle(&p);
+		assert_true(p.client.written && p.server.written);
+		tls_rest(p.client.s);
+		tls_rest(p.server.s);
+		p.client.written = p.server.written = false;
+	}
+	assert_true(span_is(span_from(buf_span(&p.client.got), sent.n), sent));
+	assert_true(span_is(span_from(buf_span(&p.server.got), sent.n), sent));
+	tls_side_shutdown(&p.client);
+	tls_pair_settle(&p);
+	assert_true(p.server.ended && !p.server.failed);
+	tls_rest(p.client.s);
+	tls_pair_free(&p);
+	tls_world_free(&w);
+}
+
 static void records_are_delivered_together(void **state)
 {
 	(void)state;
@@ -485,6 +526,7 @@ int main(void)
 		cmocka_unit_test(capacity_7),
 		cmocka_unit_test(capacity_4096),
 		cmocka_unit_test(a_ticket_in_the_middle_of_an_upload),
+		cmocka_unit_test(rest_at_any_time),
 		cmocka_unit_test(records_are_delivered_together),
 		cmocka_unit_test(a_read_is_taken_back),
 		cmocka_unit_test(cut_and_failed_anywhere),
