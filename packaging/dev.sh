@@ -7,8 +7,8 @@
 #                     them and show what happened; stays up until Ctrl-C, with --once it ends (status 1 if any failed)
 #   enclave [--once]  install, build the enclave image, boot it in an emulated Nitro enclave (x86-64 Debian; no KVM) and
 #                     send requests of this machine's curl through it over vsock; stays up until Ctrl-C
-#   test [--suite S]  install, build with sanitizers, run all tests or those of one suite:
-#                     unit, fuzz, integration, security, enclave; or images, which only runs when asked for: it builds
+#   test [--suite S]  install, build, run all tests or those of one suite: unit, lint, fuzz, integration, security,
+#                     enclave, soak, cost, threads, bench; or images, which only runs when asked for: it builds
 #                     container images and packages (needs root, buildah, debootstrap, rpm; takes minutes)
 #   deps              install what is needed (packaging/deps.sh)
 #   build             build the release binary, build/release/nitroproxy
@@ -40,7 +40,7 @@ usage() { sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p;}' "${BASH_SOURCE[0]}"; }
 
 deps() { "$tree/packaging/deps.sh" "$@"; }
 
-build() { # PRESET
+build() { # PRESET [TARGET...]
 	(
 		cd "$tree"
 		# Configuring is quick and notices a changed .deps; only its failures are of interest.
@@ -48,46 +48,14 @@ build() { # PRESET
 			cat "$tree/build/$1.log" >&2
 			die "cmake could not configure"
 		}
-		cmake --build --preset "$1"
+		cmake --build --preset "$1" ${2:+--target "${@:2}"}
 	)
 }
 
 build_release() {
 	mkdir -p "$tree/build"
-	build release
+	build release nitroproxy vsockd
 	[ -x "$binary" ] || die "the build made no $binary"
-}
-
-run_tests() { # [--suite NAME]
-	local select=()
-	case ${1-} in
-	'') ;;
-	--suite)
-		[[ ${2-} =~ ^(unit|fuzz|integration|security|enclave|images)$ ]] || die "no such suite: '${2-}'"
-		select=(-L "^$2\$")
-		[ "$2" != images ] || export NP_IMAGES=1
-		;;
-	*) die "unknown option $1" ;;
-	esac
-	case ${2-} in
-	'' | enclave)
-		# What tests/enclave boots, as far as it is quickly had; the rest of that suite is skipped and says why.
-		deps --enclave-tests-quick
-		mkdir -p "$tree/build"
-		build static
-		;;
-	*)
-		deps
-		mkdir -p "$tree/build"
-		;;
-	esac
-	build dev
-	cd "$tree"
-	local result=0
-	ctest --preset dev -j "$(nproc)" "${select[@]}" || result=$? # its last lines say how many passed
-	# What tests that pass have to say is in ctest's log alone: what was skipped and why, and figures.
-	sed -n '/^SKIPPED \[/p; /^figure: /p' build/dev/Testing/Temporary/LastTest.log
-	return $result
 }
 
 show_enclave() { # [--once]
@@ -305,6 +273,8 @@ clean() {
 
 # shellcheck source=packaging/dev-local.sh
 . "$tree/packaging/dev-local.sh"
+# shellcheck source=packaging/dev-test.sh
+. "$tree/packaging/dev-test.sh"
 
 command=${1-help}
 [ $# -eq 0 ] || shift

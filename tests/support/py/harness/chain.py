@@ -9,7 +9,8 @@ NITROPROXY = os.environ.get("NITROPROXY")
 
 
 def is_sanitized(binary):
-    return b"__asan_init" in pathlib.Path(binary).read_bytes()
+    content = pathlib.Path(binary).read_bytes()
+    return b"__asan_init" in content or b"__tsan_init" in content
 
 
 def flags(settings):
@@ -38,9 +39,12 @@ class Chain:
             for role in self.settings:
                 self.start(role)
 
+    def command(self, role):
+        return [self.binary, role, *flags(self.settings[role])]
+
     def start(self, role, **how):
         """Returns when the role says that it is ready."""
-        process = Process(role, [self.binary, role, *flags(self.settings[role])], **how)
+        process = Process(role, self.command(role), **how)
         self.processes[role] = process
         process.wait_line(r"msg=ready")
         if self.settings[role].get("http_listen") or role == "host":

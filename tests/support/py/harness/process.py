@@ -8,12 +8,13 @@ import threading
 
 STOP_WITHIN = 20  # seconds for a process to end by itself, under a sanitizer on a busy machine
 
-REPORT = re.compile(r"(Address|Leak|UndefinedBehavior)Sanitizer|runtime error:|CHECK failed")
+REPORT = re.compile(r"(Address|Leak|Thread|UndefinedBehavior)Sanitizer|runtime error:|CHECK failed")
 
 # A sanitizer's report must end the process with a status that no code of ours uses.
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1:exitcode=86",
     "UBSAN_OPTIONS": "print_stacktrace=1:exitcode=86",
+    "TSAN_OPTIONS": "exitcode=86",
 }
 
 everything = []  # processes of this test run, for the report of a failed test
