@@ -15,7 +15,8 @@
 #   --suites "A B"    Debian suites to take them from, best first  (default: "forky trixie")
 #   --mbedtls FILE    take mbedTLS from this release tarball instead (any Linux)
 #   --llhttp FILE     take llhttp from this release tarball instead  (any Linux)
-#   --no-accel        leave AES-GCM to mbedTLS's own code (to compare, or to distrust ours; then cmake -DNP_ACCEL=OFF)
+#   --no-accel        leave AES-GCM to mbedTLS's own code (to compare, or to distrust ours; then cmake -DNP_ACCEL=OFF,
+#                     which does the same for SHA-256 and X25519)
 #   --trust-tarballs  accept tarballs whose SHA-256 this script does not know
 #   --help            this text
 #

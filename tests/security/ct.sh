@@ -1,11 +1,13 @@
 #!/bin/bash
-# ct.sh - no branch and no address in our AES-GCM depends on keys or plaintext, in X25519 as we have it compiled on scalars.
+# ct.sh - no branch and no address in our AES-GCM depends on keys or plaintext, in our SHA-256 on the message, in X25519 as
+# we have it compiled on scalars.
 #
 #   ct.sh CC DEPS     the C compiler, and the directory deps.sh built mbedTLS in
 #
-# Builds ct_gcm.c and ct_x25519.c with a release's optimisation (a sanitised build cannot run under Valgrind) and runs them there, GCM path by
-# path.  Valgrind does not know VAES: the two wide paths are the AES-NI path's operations in wider registers, and are not
-# covered.  Exit 77: skipped, with the reason.
+# Builds ct_*.c with a release's optimisation (a sanitised build cannot run under Valgrind) and runs them there, path by
+# path.  Valgrind knows neither VAES nor SHA-NI: the two wide paths of GCM are the AES-NI path's operations in wider
+# registers, and SHA-256's x86 path has no branch but on the number of blocks; they are not covered.  Exit 77: skipped,
+# with the reason.
 set -euo pipefail
 export LC_ALL=C
 
@@ -24,11 +26,13 @@ trap 'rm -rf "$work"' EXIT
 "$cc" -std=gnu11 -D_GNU_SOURCE -O3 -gdwarf-4 -I"$tree/lib" -I"$deps/include" -o "$work/ct_gcm" \
 	"$tree/tests/security/ct_gcm.c" "$tree"/lib/tls/gcm*.c "$deps/lib/libmbedcrypto.a"
 
+"$cc" -std=gnu11 -D_GNU_SOURCE -O3 -gdwarf-4 -I"$tree/lib" -I"$deps/include" -o "$work/ct_sha256" \
+	"$tree/tests/security/ct_sha256.c" "$tree"/lib/tls/sha256*.c "$deps/lib/libmbedcrypto.a"
 "$cc" -std=gnu11 -O3 -gdwarf-4 -o "$work/ct_x25519" "$tree/tests/security/ct_x25519.c" "$deps/lib/libeverest.a"
 
 memcheck() { (cd "$work" && valgrind -q --error-exitcode=9 "./$1" "${@:2}"); }
 
-for program in ct_gcm ct_x25519; do
+for program in ct_gcm ct_sha256 ct_x25519; do
 	if memcheck $program --leak >"$work/leak" 2>&1; then
 		echo "$program: a branch on a secret byte went unnoticed: this check proves nothing here"
 		exit 1
@@ -37,13 +41,13 @@ done
 memcheck ct_x25519 || { echo "x25519: timing depends on secrets (see above)" && exit 1; }
 echo "x25519: constant time"
 ran=0
-for path in vaes512 vaes aesni portable; do
+for case in gcm:vaes512 gcm:vaes gcm:aesni gcm:portable sha256:shani sha256:portable; do
 	status=0
-	memcheck ct_gcm $path || status=$?
+	memcheck "ct_${case%:*}" "${case#*:}" || status=$?
 	case $status in
-	0) echo "$path: constant time" && ran=$((ran + 1)) ;;
-	2) echo "$path: not under this Valgrind" ;;
-	*) echo "$path: timing depends on secrets (see above)" && exit 1 ;;
+	0) echo "$case: constant time" && ran=$((ran + 1)) ;;
+	2) echo "$case: not under this Valgrind" ;;
+	*) echo "$case: timing depends on secrets (see above)" && exit 1 ;;
 	esac
 done
 [ $ran -gt 0 ] || skip "no path runs under this Valgrind"
