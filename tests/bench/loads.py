@@ -98,24 +98,29 @@ class Upload(Load):
 
 # ---- the tunnel alone, and CONNECT ------------------------------------------------------------------------------
 
-def open_plain(peer):
-    """A connection to the plain origin through a relay, a tunnel or a CONNECT proxy."""
+def open_plain(peer, first=b""):
+    """
+    A connection to the plain origin through a relay, a tunnel or a CONNECT proxy, with the first bytes said. The
+    tunnel gets them right behind its request, as it does from the enclave; its answer is read when they are sent.
+    """
     s = socket.create_connection(("127.0.0.1", peer.port))
     s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if isinstance(peer, peers.Tunnel):
         request = json.dumps({"host": "127.0.0.1", "port": peers.PLAIN}).encode()
-        s.sendall(struct.pack(">I", len(request)) + request)
+        s.sendall(struct.pack(">I", len(request)) + request + first)
         size = struct.unpack(">I", s.recv(4, socket.MSG_WAITALL))[0]
         answer = json.loads(s.recv(size, socket.MSG_WAITALL))
         if answer["status"] != "connected":
             raise RuntimeError(answer)
-    elif not isinstance(peer, peers.NginxStream):
+        return s
+    if not isinstance(peer, peers.NginxStream):
         s.sendall(b"CONNECT 127.0.0.1:%d HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n" % (peers.PLAIN, peers.PLAIN))
         head = b""
         while b"\r\n\r\n" not in head:
             head += s.recv(4096)
         if b" 200" not in head[:16]:
             raise RuntimeError(head)
+    s.sendall(first)
     return s
 
 
@@ -127,8 +132,7 @@ class RawDownload(Load):
         total, lock = [0], threading.Lock()
 
         def fetch():
-            with open_plain(peer) as s:
-                s.sendall(b"GET /%s HTTP/1.0\r\nHost: x\r\n\r\n" % self.file)
+            with open_plain(peer, b"GET /%s HTTP/1.0\r\nHost: x\r\n\r\n" % self.file) as s:
                 room, got = bytearray(1 << 18), 0
                 while n := s.recv_into(room):
                     got += n
@@ -157,8 +161,7 @@ class RawConnects(Load):
 
         def churn():
             while time.monotonic() < until:
-                with open_plain(peer) as s:
-                    s.sendall(b"GET /1k HTTP/1.0\r\nHost: x\r\n\r\n")
+                with open_plain(peer, b"GET /1k HTTP/1.0\r\nHost: x\r\n\r\n") as s:
                     while s.recv(65536):
                         pass
                 count[0] += 1
