@@ -14,6 +14,18 @@ static void init(struct head *h, enum head_kind kind)
 	h->keep_alive = true;
 	h->expect_continue = h->upgrade = false;
 	h->count = 0;
+	h->names = 0;
+}
+
+/* By length and first letter, whatever its case. Two names may share one: a set bit says "look". */
+static uint64_t name_bit(struct span name)
+{
+	return name.n ? (uint64_t)1 << (((unsigned char)name.p[0] & 0x1f) + 7 * name.n) % 64 : 0;
+}
+
+static bool may_have(const struct head *h, struct span name)
+{
+	return h->names & name_bit(name);
 }
 
 void head_init_request(struct head *h, struct span method, struct span target)
@@ -34,12 +46,15 @@ bool head_add(struct head *h, struct span name, struct span value)
 {
 	if (h->count == HEAD_MAX_FIELDS)
 		return false;
+	h->names |= name_bit(name);
 	h->fields[h->count++] = (struct field){name, value, false};
 	return true;
 }
 
 const struct field *head_find_span(const struct head *h, struct span want)
 {
+	if (!may_have(h, want))
+		return NULL;
 	for (size_t i = 0; i < h->count; i++)
 		if (span_is_nocase(h->fields[i].name, want))
 			return &h->fields[i];
@@ -49,6 +64,8 @@ const struct field *head_find_span(const struct head *h, struct span want)
 size_t head_count_span(const struct head *h, struct span want)
 {
 	size_t n = 0;
+	if (!may_have(h, want))
+		return 0;
 	for (size_t i = 0; i < h->count; i++)
 		n += span_is_nocase(h->fields[i].name, want);
 	return n;
@@ -58,6 +75,8 @@ size_t head_remove(struct head *h, const char *name)
 {
 	struct span want = span_of(name);
 	size_t kept = 0;
+	if (!may_have(h, want))
+		return 0;
 	for (size_t i = 0; i < h->count; i++)
 		if (!span_is_nocase(h->fields[i].name, want))
 			h->fields[kept++] = h->fields[i];
@@ -82,6 +101,8 @@ bool head_status_bodyless(int status)
 
 bool head_list_next_span(const struct head *h, struct span want, struct head_list *it, struct span *element)
 {
+	if (!may_have(h, want))
+		return false;
 	for (;;) {
 		while (span_cut(&it->rest, ',', element)) {
 			*element = span_trim(*element);

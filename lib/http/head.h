@@ -44,6 +44,8 @@ struct head {
 	bool upgrade;	      /* asks for, or agrees to, one other protocol: see parse.h */
 
 	size_t count;
+	uint64_t
+		names; /* a bit for each kind of name that was added: most that are asked for are not there */
 	struct field fields[HEAD_MAX_FIELDS];
 };
 

@@ -81,6 +81,17 @@ static bool named_in_connection(const struct head *h, struct span name)
 	return false;
 }
 
+/* Beyond the two options that nearly every Connection field has, and that name no other field. */
+static bool names_others(const struct head *h)
+{
+	struct head_list it = {0};
+	struct span element;
+	while (head_list_next(h, "Connection", &it, &element))
+		if (!span_is_nocase(element, SPAN("keep-alive")) && !span_is_nocase(element, SPAN("close")))
+			return true;
+	return false;
+}
+
 static bool is_dropped(const struct head *h, struct span name, bool names_some)
 {
 	return is_one_of(name, hop_by_hop, countof(hop_by_hop)) ||
@@ -92,7 +103,7 @@ static bool is_dropped(const struct head *h, struct span name, bool names_some)
 static void drop_hop_by_hop(struct head *h)
 {
 	bool dropped[HEAD_MAX_FIELDS];
-	bool names_some = head_find(h, "Connection") != NULL;
+	bool names_some = names_others(h);
 	size_t kept = 0;
 	for (size_t i = 0; i < h->count; i++)
 		dropped[i] = is_dropped(h, h->fields[i].name, names_some);

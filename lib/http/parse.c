@@ -20,11 +20,11 @@ bool parse_is_token(struct span s)
 
 bool parse_is_value(struct span s)
 {
-	unsigned bad = 0; /* without a branch a byte: compilers make vectors of this */
+	uint8_t bad = 0; /* bytes without a branch: compilers make vectors of this */
 	for (size_t i = 0; i < s.n; i++) {
-		unsigned char c = (unsigned char)s.p[i];
-		bad |= (unsigned)(c < ' ') & (unsigned)(c != '\t');
-		bad |= c == 0x7f;
+		uint8_t c = (uint8_t)s.p[i];
+		bad |= (uint8_t)((c < ' ') & (c != '\t'));
+		bad |= (uint8_t)(c == 0x7f);
 	}
 	return !bad;
 }
