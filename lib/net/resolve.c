@@ -8,8 +8,12 @@
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/mem.h"
+
+/* No option lets glibc wait less for a name server (resolv.conf(5), timeout). */
+#define SILENCE_MIN_MS 1000
 
 struct resolve {
 	struct job *job;
@@ -17,11 +21,19 @@ struct resolve {
 	char port[8];
 	/* written by the thread, read in the loop when it has ended */
 	int result, system_error;
+	uint64_t took_ms;
 	struct sockaddr_any found[RESOLVE_MAX];
 	size_t count;
 	resolve_fn *fn;
 	void *arg;
 };
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
 
 static void on_work(void *arg)
 {
@@ -30,8 +42,10 @@ static void on_work(void *arg)
 #ifdef NP_ENCLAVE_BUILD
 	hints.ai_flags |= AI_NUMERICHOST;
 #endif
+	uint64_t started = now_ms();
 	r->result = getaddrinfo(r->host, r->port, &hints, &list);
 	r->system_error = errno;
+	r->took_ms = now_ms() - started;
 	if (r->result != 0)
 		return;
 	for (struct addrinfo *a = list; a && r->count < RESOLVE_MAX; a = a->ai_next) {
@@ -55,8 +69,10 @@ static void on_done(void *arg)
 	struct resolve *r = arg;
 	struct error err;
 	bool ok = r->result == 0 && r->count > 0;
-	if (!ok && r->result == EAI_AGAIN)
+	if (!ok && r->result == EAI_AGAIN && r->took_ms >= SILENCE_MIN_MS)
 		error_set(&err, ERR_DNS_TIMEOUT, "no name server answered for '%s'", r->host);
+	else if (!ok && r->result == EAI_AGAIN) /* SERVFAIL, or nobody at its port: that is quick */
+		error_set(&err, ERR_DNS, "the name server cannot say for '%s'", r->host);
 	else if (!ok && r->result == EAI_SYSTEM)
 		error_errno(&err, r->system_error, "cannot resolve '%s'", r->host);
 	else if (!ok)
