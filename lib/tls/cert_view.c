@@ -22,7 +22,6 @@ enum ce {
 #define OID_AUTHORITY_INFO_ACCESS SPAN("\x2b\x06\x01\x05\x05\x07\x01\x01") /* 1.3.6.1.5.5.7.1.1 */
 #define OID_SERVER_AUTH		  SPAN("\x2b\x06\x01\x05\x05\x07\x03\x01") /* 1.3.6.1.5.5.7.3.1 */
 #define OID_CLIENT_AUTH		  SPAN("\x2b\x06\x01\x05\x05\x07\x03\x02") /* 1.3.6.1.5.5.7.3.2 */
-#define OID_ANY_PURPOSE		  SPAN("\x55\x1d\x25\x00")		   /* 2.5.29.37.0 */
 
 #define MAX_EXTENSIONS 64
 
@@ -83,7 +82,6 @@ static bool read_purposes(struct cert_view *v, struct span value, struct error *
 			return REFUSE("extendedKeyUsage is malformed");
 		v->purpose_server |= span_is(oid, OID_SERVER_AUTH);
 		v->purpose_client |= span_is(oid, OID_CLIENT_AUTH);
-		v->purpose_any |= span_is(oid, OID_ANY_PURPOSE);
 	}
 	return true;
 }

@@ -35,7 +35,8 @@ struct cert_view {
 	bool is_ca;				  /* basicConstraints say so */
 	int path_len;				  /* -1: no limit */
 	bool has_usage, usage_certs, usage_signs; /* keyUsage: keyCertSign, digitalSignature */
-	bool has_purpose, purpose_server, purpose_client, purpose_any; /* extendedKeyUsage */
+	bool has_purpose, purpose_server,
+		purpose_client; /* extendedKeyUsage; anyExtendedKeyUsage names none */
 	bool has_names, names_critical;
 	struct span names;		 /* GeneralNames, see general_name_next */
 	struct span permitted, excluded; /* GeneralSubtrees, see name_constraints.h; p NULL: absent */

@@ -168,7 +168,7 @@ bool verify_issuer(const struct cert_view *v, bool is_root, bool of_client, int6
 	if (v->has_usage && !v->usage_certs)
 		return REFUSE("its key usage does not let it sign certificates");
 	bool purpose = of_client ? v->purpose_client : v->purpose_server;
-	if (v->has_purpose && !purpose && !v->purpose_any)
+	if (v->has_purpose && !purpose)
 		return REFUSE("its extended key usage does not name %s",
 			      of_client ? "clientAuth" : "serverAuth");
 	return true;

@@ -179,7 +179,8 @@ static void parts_whatever_the_pieces(void **state)
 			wire_end(&b.far);
 		read_message(&b, rows[row].asked);
 		assert_parts(&b, row);
-		assert_int_equal(b.started > 0, capacity < 4096); /* only of a head that comes in pieces */
+		if (!b.kind) /* told only of a head that comes in pieces */
+			assert_int_equal(b.started > 0, capacity < 4096);
 		end(&b);
 	}
 }
