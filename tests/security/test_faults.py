@@ -11,6 +11,7 @@ import resource
 import shutil
 import signal
 import socket
+import ssl
 import statistics
 import subprocess
 import threading
@@ -21,8 +22,10 @@ from harness.chain import NITROPROXY, flags, is_sanitized
 from harness.client import Client, Cut
 from harness.origin import Origin, pattern, tls_context
 from harness.process import Process
+from harness.servers import BlackHole
 
 LONG = os.environ.get("NP_LONG") == "1"
+SHORT_WRITES = os.environ.get("NP_SHORT_WRITES", "")
 SANITIZED = NITROPROXY and is_sanitized(NITROPROXY)
 ROLES = ("host", "enclave", "tunnel")
 OUT_OF_MEMORY = 71  # the exit status: MEM_EXHAUSTED_STATUS of base/mem.h
@@ -274,6 +277,31 @@ def test_interrupted_calls(start_chain, origin, tmp_path, call, when):
 
 
 @plain_build
+@pytest.mark.skipif(not os.path.exists(SHORT_WRITES), reason="NP_SHORT_WRITES does not name short_writes.so")
+def test_short_writes(start_chain, origin):
+    """The kernel takes a few bytes at a time from every role (short_writes.c): not one is lost, doubled or moved."""
+    chain = start_chain(start=False)
+    for role in ("tunnel", "enclave", "host"):
+        chain.start(role, env={"LD_PRELOAD": SHORT_WRITES})
+    body = pattern(1_500_000)
+    digest = b"%d %s" % (len(body), hashlib.sha256(body).hexdigest().encode())
+    for front in (chain.front, chain.inner):
+        assert front.request("POST", f"{origin.url}/sha256", [], body).body == digest
+        assert front.get(f"{origin.url}/bytes/1500000").body == body
+        with front.connect() as client:  # raw, and in bulk: spliced
+            client.send(f"CONNECT {origin.authority} HTTP/1.1\r\nHost: {origin.authority}\r\n\r\n".encode())
+            assert client.response("CONNECT").status == 200
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            with context.wrap_socket(client.socket, server_hostname="localhost") as secure:
+                secure.sendall(b"GET /bytes/1500000 HTTP/1.1\r\nHost: x\r\n\r\n")
+                got = b""
+                while not got.endswith(body[-100:]) or len(got) < len(body):
+                    got += secure.recv(65536) or pytest.fail("cut")
+                assert got.partition(b"\r\n\r\n")[2] == body
+
+
+@plain_build
 def test_no_entropy(tmp_path, pki):
     """Keys from nowhere would be worse than no enclave."""
     binary = traced(tmp_path, "getrandom:error=EIO")
@@ -283,7 +311,7 @@ def test_no_entropy(tmp_path, pki):
 
 
 @plain_build
-@pytest.mark.parametrize("role", ["host", "enclave"])
+@pytest.mark.parametrize("role", ROLES)
 def test_memory_runs_out(start_chain, origin, role):
     """It says so and ends; nobody is given half an answer as a whole one, and a new one serves."""
     chain = start_chain(host=NO_RETRIES)
@@ -496,8 +524,35 @@ def test_frames_cut_at_every_byte(edited, origin, size):
     assert chain.front.get(f"{origin.url}/bytes/3000").body == body
 
 
+class Neighbour:
+    """An answer that is on its way on a connection of its own, while others are broken, and comes whole."""
+
+    def __init__(self, front, origin):
+        self.go, sent = threading.Event(), threading.Event()
+
+        def handler(connection, _request):
+            connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + pattern(1000))
+            sent.set()
+            self.go.wait(30)
+            connection.send(pattern(100_000)[1000:])
+
+        self.client = front.connect()
+        self.client.send_request("GET", f"/{origin.serve(handler)}")
+        assert sent.wait(10) and self.client.head().status == 200
+        self.client.read_exactly(1000)
+
+    def assert_whole(self):
+        self.go.set()
+        assert self.client.read_exactly(99_000) == pattern(100_000)[1000:]
+        self.client.close()
+
+
+FLIPS = (0, 3, 4, 9, 13, 40)  # of the length, the type, the id, the head
+
+
 @pytest.mark.parametrize("way", ["up", "down"])
-@pytest.mark.parametrize("what", ["huge length", "zero length", "unknown type", "flipped byte", "cut", "twice", "noise"])
+@pytest.mark.parametrize("what", ["huge length", "zero length", "unknown type", "cut", "twice", "noise",
+                                  *(f"flipped byte {at}" for at in FLIPS)])
 def test_frames_that_are_wrong(edited, origin, what, way):
     """That connection is dropped; the others, and the next one, never notice; nothing is allocated for a claim."""
     armed = threading.Event()
@@ -505,7 +560,8 @@ def test_frames_that_are_wrong(edited, origin, what, way):
         "huge length": lambda d: b"\xff\xff\xff\xff" + d[4:],
         "zero length": lambda d: b"\0\0\0\0" + d[4:],
         "unknown type": lambda d: d[:4] + b"\xee" + d[5:],
-        "flipped byte": lambda d: d[:9] + bytes([d[9] ^ 0x80]) + d[10:] if len(d) > 9 else b"\x80",
+        **{f"flipped byte {at}": lambda d, at=at: d[:at] + bytes([d[at] ^ 0x80]) + d[at + 1:] if len(d) > at else b"\x80"
+           for at in FLIPS},
         "cut": lambda d: d[:len(d) // 2],
         "twice": lambda d: d + d,
         "noise": lambda d: os.urandom(len(d)),
@@ -518,13 +574,14 @@ def test_frames_that_are_wrong(edited, origin, what, way):
         return [data]
 
     # A frame that is awaited in vain is a matter of time limits, short ones here.
-    short = {"timeouts_body_stall": "500ms", "timeouts_response_header": "500ms", "timeouts_response_stall": "500ms",
+    short = {"timeouts_body_stall": "500ms", "timeouts_response_header": "500ms", "timeouts_response_stall": "60s",
              "timeouts_tunnel_connect": "500ms", "timeouts_tls_handshake": "500ms", "timeouts_drain": "1s"}
     chain = edited(edit, host={**NO_RETRIES, **short}, enclave=short,
                    tunnel={"timeouts_dns": "200ms", "timeouts_connect": "200ms"})
     assert served(chain.front, origin)
     memory = {role: rss(chain.processes[role]) for role in ("host", "enclave")}
-    for i in range(1 if what == "cut" else 4):  # it costs the time limits each time
+    neighbour = Neighbour(chain.front, origin)
+    for i in range(1 if what == "cut" else 2):  # it costs the time limits each time
         url = origin.serve(lambda connection, _request: (connection.read_body(), connection.reply(200, [], b"done")))
         armed.set()
         try:
@@ -537,6 +594,7 @@ def test_frames_that_are_wrong(edited, origin, what, way):
         # Whoever owns the host can send an order twice, by a client if not by frames.
         assert len(origin.seen(url)) <= (2 if what == "twice" else 1)
         assert served(chain.front, origin)
+    neighbour.assert_whole()
     for role in ("host", "enclave"):
         assert rss(chain.processes[role]) < memory[role] + (64 << 20 if SANITIZED else 4 << 20)
 
@@ -617,26 +675,6 @@ def test_idle_clients(start_chain, origin):
         client.close()
     wait_until(lambda: chain.host.descriptors() <= descriptors + 2, "descriptors are left")
     assert served(chain.front, origin)
-
-
-class BlackHole:
-    """A listener whose queue is full: the kernel drops further SYNs, so that connecting to it never ends."""
-
-    def __init__(self):
-        self.listener = socket.socket()
-        self.listener.bind(("127.0.0.1", 0))
-        self.listener.listen(0)
-        self.port = self.listener.getsockname()[1]
-        self.fillers = []
-        for _ in range(3):
-            filler = socket.socket()
-            filler.setblocking(False)
-            filler.connect_ex(("127.0.0.1", self.port))
-            self.fillers.append(filler)
-
-    def close(self):
-        for s in [self.listener, *self.fillers]:
-            s.close()
 
 
 def test_flood_to_a_black_hole(start_chain, origin):

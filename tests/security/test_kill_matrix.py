@@ -4,8 +4,9 @@ Whoever dies at whatever stage of an exchange: stage x victim x way in. After ea
   - the client has a definite answer: a status of ours, or a message that is visibly cut; never a whole 200;
   - the origin has seen the request once at most, for it is a POST;
   - once the victim is back the next request succeeds, without a restart of the others;
-  - the survivors hold no more descriptors than before.
+  - the survivors hold no more descriptors than before, and the pools no connection.
 """
+import os
 import pathlib
 import socket
 import struct
@@ -17,6 +18,7 @@ import pytest
 from harness.chain import NITROPROXY, Chain
 from harness.client import Cut
 from harness.origin import pattern
+from harness.servers import BlackHole
 
 BODY = b"order" * 200
 ANSWER = pattern(20_000)
@@ -33,10 +35,10 @@ def reset(sock):
 
 
 class Silent:
-    """A service that accepts and says nothing: a handshake, or a raw tunnel, that waits."""
+    """A service that accepts and says nothing: a handshake, or a raw tunnel, that waits. Or one that never stops."""
 
-    def __init__(self, echo=False):
-        self.echo, self.sockets = echo, []
+    def __init__(self, echo=False, pours=False):
+        self.echo, self.pours, self.sockets = echo, pours, []
         self.accepted = threading.Event()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.authority = "localhost:%d" % self.listener.getsockname()[1]
@@ -52,6 +54,11 @@ class Silent:
             if self.echo:
                 sock.sendall(sock.recv(100))
             self.accepted.set()
+            try:
+                while self.pours:
+                    sock.sendall(pattern(100_000))
+            except OSError:
+                pass
 
     def reset(self):
         for sock in self.sockets:
@@ -68,7 +75,9 @@ class Scene:
     def __init__(self, stage, front, origin):
         self.stage, self.front, self.origin = stage, front, origin
         self.reached, self.die = threading.Event(), threading.Event()
-        self.silent = Silent(echo=stage == "raw tunnel") if stage in ("handshake", "raw tunnel") else None
+        raw = stage.startswith("raw")
+        self.silent = Silent(echo=raw, pours=stage == "raw bulk") if raw or stage == "handshake" else None
+        self.hole = BlackHole() if stage == "CONNECT awaited" else None
         self.url = origin.serve(self._serve)
 
     def _serve(self, connection, _request):
@@ -102,7 +111,12 @@ class Scene:
             self.client.send(head[:-10])
             self.rest = head[-10:] + BODY
             return
-        if self.stage == "raw tunnel":
+        if self.hole:
+            authority = f"127.0.0.1:{self.hole.port}"
+            self.client.send(f"CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n\r\n".encode())
+            time.sleep(0.1)  # for the tunnel to be asked; that it dials nobody can tell
+            return
+        if self.stage.startswith("raw"):
             self.client.send(b"CONNECT %s HTTP/1.1\r\nHost: %s\r\n\r\nping" % ((self.silent.authority.encode(),) * 2))
             assert self.client.response("CONNECT").status == 200
             assert self.client.read_exactly(4) == b"ping"
@@ -118,7 +132,7 @@ class Scene:
 
     def outcome(self):
         """What the client gets in the end."""
-        if self.stage == "raw tunnel":
+        if self.stage.startswith("raw"):
             return self.raw_end()
         if self.stage == "response body":
             try:
@@ -136,7 +150,9 @@ class Scene:
 
     def raw_end(self):
         try:
-            return "goes on" if self.client.socket.recv(1) else "ended"
+            while self.client.socket.recv(1 << 16):
+                pass
+            return "ended"
         except ConnectionResetError:
             return "reset"
 
@@ -145,15 +161,17 @@ class Scene:
         self.client.close()
         if self.silent:
             self.silent.close()
+        if self.hole:
+            self.hole.close()
 
 
 STAGES = ["request head", "handshake", "request body", "response awaited", "response head", "response body",
-          "between requests", "raw tunnel"]
+          "between requests", "CONNECT awaited", "raw tunnel", "raw bulk"]
 VICTIMS = ["enclave", "tunnel", "origin"]
 
 
 def expected(stage, victim):
-    if stage == "raw tunnel":
+    if stage.startswith("raw"):
         return {"reset"}
     if stage == "response body":
         return {"cut"}
@@ -162,8 +180,19 @@ def expected(stage, victim):
     return {502, 503, 504}
 
 
+def held(process):
+    """Its descriptors, but for the pipes for bulk: those are kept for the next one."""
+    count = 0
+    for fd in os.listdir(f"/proc/{process.pid}/fd"):
+        try:
+            count += not os.readlink(f"/proc/{process.pid}/fd/{fd}").startswith("pipe:")
+        except FileNotFoundError:
+            pass
+    return count
+
+
 def descriptors(chain):
-    return {role: p.descriptors() for role, p in chain.processes.items() if p.running()}
+    return {role: held(p) for role, p in chain.processes.items() if p.running()}
 
 
 def assert_back(chain, before):
@@ -171,6 +200,23 @@ def assert_back(chain, before):
     while any(n > before[role] for role, n in descriptors(chain).items()):
         assert time.monotonic() < end, f"before {before}, still {descriptors(chain)}"
         time.sleep(0.05)
+
+
+GAUGES = ("client_connections", "upstream_connections", "upstream_idle", "enclave_connections", "enclave_idle")
+
+
+def pools(chain):
+    """What host and enclave say that they hold; this question's own connection included."""
+    lines = chain.front.get("/metrics").body.decode().splitlines()
+    return {line.partition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines
+            if not line.startswith("#") and any(f"nitroproxy_{gauge}" in line for gauge in GAUGES)}
+
+
+def assert_pools_empty(chain):
+    end = time.monotonic() + BACK_WITHIN
+    while sum((now := pools(chain)).values()) != 1:
+        assert time.monotonic() < end, f"still held: {now}"
+        time.sleep(0.1)
 
 
 @pytest.fixture(scope="module")
@@ -192,11 +238,11 @@ def chain(workdir, pki):
 def test_killed(chain, origin, stage, victim, way):
     if way == "enclave" and victim == "enclave":
         pytest.skip("the client's own peer is gone: nothing is left to judge")
-    if stage == "request head" and victim == "origin":
+    if stage in ("request head", "CONNECT awaited") and victim == "origin":
         pytest.skip("nobody has spoken to the origin yet")
     for front in (chain.front, chain.inner):
         assert front.get(f"{origin.url}/bytes/7").status == 200
-    time.sleep(0.5)  # for the pools to be empty
+    assert_pools_empty(chain)
     before = descriptors(chain)
     scene = Scene(stage, chain.front if way == "host" else chain.inner, origin)
     scene.begin()
@@ -222,3 +268,4 @@ def test_killed(chain, origin, stage, victim, way):
         assert front.get(f"{origin.url}/bytes/7").body == pattern(7)
     scene.close()
     assert_back(chain, before)
+    assert_pools_empty(chain)

@@ -1,4 +1,4 @@
-"""Other people's servers: nginx and OpenSSL's."""
+"""Other people's servers: nginx and OpenSSL's; and a port where nobody ever answers."""
 import os
 import shutil
 import socket
@@ -48,3 +48,23 @@ def s_server(leaf, *options):
     process = Process("s_server", ["openssl", "s_server", "-accept", "127.0.0.1:0", "-www", "-cert", leaf.cert_file,
                                    "-cert_chain", leaf.cert_file, "-key", leaf.key_file, *options])
     return process, int(process.wait_line(r"ACCEPT .*:(\d+)").group(1))
+
+
+class BlackHole:
+    """A listener whose queue is full: the kernel drops further SYNs, so that connecting to it never ends."""
+
+    def __init__(self):
+        self.listener = socket.socket()
+        self.listener.bind(("127.0.0.1", 0))
+        self.listener.listen(0)
+        self.port = self.listener.getsockname()[1]
+        self.fillers = []
+        for _ in range(3):
+            filler = socket.socket()
+            filler.setblocking(False)
+            filler.connect_ex(("127.0.0.1", self.port))
+            self.fillers.append(filler)
+
+    def close(self):
+        for s in [self.listener, *self.fillers]:
+            s.close()
