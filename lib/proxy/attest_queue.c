@@ -74,6 +74,8 @@ static void answer(struct making *m)
 		return;
 	if (!m->made) {
 		m->err.hop = HOP_ENCLAVE;
+		m->err.kind = ERR_UNAVAILABLE; /* whatever is wrong with the device: it is no gateway's fault,
+						  503 */
 		exchange_refuse(x, &m->err);
 		return;
 	}

@@ -25,6 +25,7 @@ from harness.process import Process
 from harness.servers import BlackHole
 
 LONG = os.environ.get("NP_LONG") == "1"
+BAD_NSM = os.environ.get("NP_BAD_NSM", "")
 SHORT_WRITES = os.environ.get("NP_SHORT_WRITES", "")
 SANITIZED = NITROPROXY and is_sanitized(NITROPROXY)
 ROLES = ("host", "enclave", "tunnel")
@@ -348,6 +349,30 @@ def test_memory_runs_out(start_chain, origin, role):
         process.killed = True
         chain.start(role)
     assert served(chain.front, origin, within=5)
+
+
+# ---- the security module ----
+
+@plain_build
+@pytest.mark.skipif(not os.path.exists(BAD_NSM), reason="NP_BAD_NSM does not name bad_nsm.so")
+@pytest.mark.parametrize("how", ["error", "short", "garbage", "other", "long", "slow"])
+def test_a_security_module_that_fails(start_chain, origin, how):
+    """There is no document, and nobody else notices (bad_nsm.c stands for the device)."""
+    chain = start_chain(enclave={"sandbox": "off"})
+    assert served(chain.front, origin)
+    chain.enclave.stop()
+    chain.settings["enclave"]["nsm"] = "device"
+    chain.start("enclave", env={"LD_PRELOAD": BAD_NSM, "NSM_FAULT": how})
+    asked = []
+    thread = threading.Thread(target=lambda: asked.append(chain.front.get(f"/attestation?nonce={'00' * 20}")))
+    thread.start()
+    started = time.monotonic()
+    assert served(chain.front, origin) and served(chain.inner, origin)
+    assert time.monotonic() - started < 1.5
+    thread.join(10)
+    assert asked and asked[0].status == 503 and asked[0].error
+    assert b"garbage" not in asked[0].body
+    assert chain.enclave.running() and served(chain.front, origin)
 
 
 # ---- clocks ---------------------------------------------------------------------------------------------------------
