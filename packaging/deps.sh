@@ -48,7 +48,7 @@ packages_build=(gcc libc6-dev cmake ninja-build pkg-config bzip2 xz-utils ca-cer
 	libidn2-dev libunistring-dev)
 packages_tests=(libcmocka-dev clang libclang-rt-dev clang-format clang-tidy cppcheck shellcheck nginx openssl curl
 	socat strace procps net-tools inetutils-telnet python3 python3-pytest python3-requests python3-cryptography
-	python3-websockets libssl-dev valgrind)
+	python3-websockets libssl-dev valgrind faketime gnutls-bin iptables iproute2 util-linux)
 packages_bench=(nginx libnginx-mod-stream haproxy squid tinyproxy stunnel4 socat wrk valgrind iproute2 util-linux)
 
 # Release tarballs as their projects publish them.

@@ -11,7 +11,8 @@ struct resolve;
 
 /*
  * found: IPv4 and IPv6 addresses in the resolver's order (RFC 6724), valid during the call.
- * ERR_DNS: no such name, no address, or a name server that fails; ERR_DNS_TIMEOUT: the servers did not answer.
+ * ERR_DNS: no such name, no address, or a name server that fails; ERR_DNS_TIMEOUT: the servers did not
+ * answer.
  */
 typedef void resolve_fn(void *arg, const struct sockaddr_any *found, size_t count, const struct error *err);
 
