@@ -390,7 +390,7 @@ static void clients(void **state)
 	CLIENT("intermediate certificate: its extended key usage does not name clientAuth", BAD,
 	       c.middle.purposes = "s");
 	CLIENT(ACCEPTED, NO_ALERT, c.middle.purposes = "c");
-	CLIENT(ACCEPTED, NO_ALERT, c.middle.purposes = "a");
+	CLIENT("intermediate certificate: its extended key usage", BAD, c.middle.purposes = "a");
 	CLIENT("client certificate: expired on 2026-05-01", EXPIRED, c.leaf.to = "20260501000000");
 	CLIENT("client certificate: not valid before", EXPIRED, c.leaf.from = "20260901000000");
 	CLIENT("intermediate certificate: expired", BAD, c.middle.to = "20260501000000");
