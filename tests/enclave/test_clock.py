@@ -64,8 +64,16 @@ def test_a_machine_that_wakes_in_another_year(boot, origin):
     assert chain.front.get(f"{origin.url}/bytes/10").body == pattern(10)
 
 
-def test_a_hypervisor_without_a_clock_of_its_own(boot, origin):
-    """PTP says 1970: followed, for there is nobody else to believe; so no certificate is."""
-    chain = boot()
+def test_a_hypervisor_in_another_year(boot, origin):
+    """PTP says 1971: followed, for there is nobody else to believe; so no certificate is."""
+    chain = boot(ahead=-int(time.time() - 400 * 86400) * 1000)
     response = chain.front.get(f"{origin.url}/bytes/10")
     assert response.status == 500 and "clock cannot be right" in response.details
+
+
+def test_a_time_that_the_kernel_refuses(boot):
+    """PTP says that the epoch began seconds ago, before which the machine was up: said, and seen in the metrics."""
+    chain = boot()
+    chain.enclave.wait_line(r"msg=clock error=\w+ detail=\"the clock cannot be set")
+    vm.wait_for(lambda: gauge(chain, "clock_in_step") == 0, "metrics")
+    assert (gauge(chain, "clock_good"), gauge(chain, "clock_steps_total")) == (1, 0)
