@@ -189,7 +189,7 @@ def test_memory(directory, make_image, origin, memory):
     chain = vm.EmulatedChain(directory, image, memory=memory)
     try:
         chain.wait_ready()
-        with concurrent.futures.ThreadPoolExecutor(20) as pool:
+        with concurrent.futures.ThreadPoolExecutor(5) as pool:
             answers = list(pool.map(lambda _: chain.front.get(f"{origin.url}/bytes/100000"), range(20)))
         assert all(a.body == pattern(100000) for a in answers)
     finally:
