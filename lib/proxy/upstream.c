@@ -1,150 +1,9 @@
-#include "proxy/upstream.h"
-
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "http/client_conn.h"
-#include "proxy/target_map.h"
 #include "proxy/trace.h"
+#include "proxy/upstream_impl.h"
 #include "tls/tls_stream.h"
-
-/* Idle for that long, a connection gives back what it can do without. */
-#define REST_AFTER_MS 1000
-
-/* One connection: in use, or idle in its target's list. */
-struct conn {
-	struct upstream *upstream;
-	struct target_entry *entry; /* held */
-	struct client_conn *http;
-	struct opening *taken; /* borrowed; it is about to be handed out to that one */
-	struct list idle;      /* in entry->idle, the one used last first */
-	struct list idle_all;  /* in upstream->idle */
-	struct timer timer;    /* of being idle */
-	uint64_t idle_since;
-};
-
-/* Somebody waits for a leg: one from the pool (which is handed out from the loop), or a new one. */
-struct opening {
-	struct upstream *upstream;
-	struct list link; /* in upstream->openings */
-	struct target target;
-	uint64_t id;
-	struct conn *pooled;	    /* taken from the pool; NULL again if it dies before it is handed out */
-	struct target_entry *entry; /* held for the connection that is being made */
-	struct reach *reach;
-	struct task done;
-	struct trace *trace;   /* borrowed; NULL: nobody asked */
-	struct tls_info *peer; /* likewise */
-	exchange_open_fn *fn;
-	void *arg;
-};
-
-struct upstream {
-	struct loop *loop;
-	struct upstream_config config;
-	struct target_map *targets;
-	struct list idle; /* all idle connections, the one used last first */
-	struct list openings;
-	struct reach *ping;
-	reach_ping_fn *ping_fn;
-	void *ping_arg;
-	struct upstream_stats stats;
-};
-
-/* ---- connections ---- */
-
-static void leave_idle(struct conn *c)
-{
-	struct upstream *u = c->upstream;
-	if (!list_linked(&c->idle))
-		return;
-	list_remove(&c->idle);
-	list_remove(&c->idle_all);
-	c->entry->idle_count--;
-	u->stats.idle--;
-}
-
-static void drop_conn(struct conn *c)
-{
-	struct upstream *u = c->upstream;
-	leave_idle(c);
-	if (c->taken)
-		c->taken->pooled = NULL;
-	timer_stop(u->loop, &c->timer);
-	client_conn_free(c->http);
-	u->stats.open--;
-	target_map_release(u->targets, c->entry);
-	free(c);
-}
-
-static void on_dead(void *owner, struct client_conn *http)
-{
-	(void)http;
-	drop_conn(owner);
-}
-
-static void on_idle_timeout(struct timer *t);
-
-/* First for its rest, then for its end. */
-static void wait_idle(struct conn *c, uint64_t idle_for)
-{
-	struct upstream *u = c->upstream;
-	uint64_t until = idle_for < REST_AFTER_MS && u->config.idle_ms > REST_AFTER_MS ? REST_AFTER_MS
-										       : u->config.idle_ms;
-	timer_start(u->loop, &c->timer, until - idle_for, on_idle_timeout);
-}
-
-/* The timer is left running while a connection is in use: it is cheaper to look again than to stop it. */
-static void on_idle_timeout(struct timer *t)
-{
-	struct conn *c = container_of(t, struct conn, timer);
-	struct upstream *u = c->upstream;
-	uint64_t idle_for = loop_now(u->loop) - c->idle_since;
-	if (!list_linked(&c->idle))
-		return;
-	if (idle_for >= u->config.idle_ms) {
-		drop_conn(c);
-		return;
-	}
-	if (idle_for >= REST_AFTER_MS)
-		tls_rest(client_conn_stream(c->http));
-	wait_idle(c, idle_for);
-}
-
-static void on_idle(void *owner, struct client_conn *http)
-{
-	struct conn *c = owner;
-	struct upstream *u = c->upstream;
-	(void)http;
-	if (c->entry->idle_count >= u->config.idle_per_target || !u->config.idle_total) {
-		drop_conn(c);
-		return;
-	}
-	if (u->stats.idle >= u->config.idle_total) /* the one that was used longest ago makes room */
-		drop_conn(container_of(u->idle.prev, struct conn, idle_all));
-	list_prepend(&c->entry->idle, &c->idle);
-	list_prepend(&u->idle, &c->idle_all);
-	c->entry->idle_count++;
-	u->stats.idle++;
-	c->idle_since = loop_now(u->loop);
-	wait_idle(c, 0);
-}
-
-/* Takes the stream, and the opening's hold on the entry. */
-static struct conn *new_conn(struct opening *o, struct stream *s)
-{
-	struct upstream *u = o->upstream;
-	struct conn *c = mem_zero(sizeof *c);
-	c->upstream = u;
-	c->entry = o->entry;
-	o->entry = NULL;
-	struct client_conn_events events = {.on_idle = on_idle, .on_dead = on_dead, .owner = c};
-	c->http = o->target.kind == TARGET_TUNNEL ? client_conn_new_raw(s, &events)
-						  : client_conn_new(s, &u->config.limits, &events);
-	u->stats.open++;
-	u->stats.opened++;
-	return c;
-}
 
 /* ---- the end of an opening ---- */
 
@@ -156,7 +15,7 @@ static void discard(struct opening *o)
 		reach_cancel(o->reach);
 	if (o->pooled) {
 		o->pooled->taken = NULL;
-		on_idle(o->pooled, o->pooled->http);
+		upstream_conn_park(o->pooled);
 	}
 	if (o->entry)
 		target_map_release(o->upstream->targets, o->entry);
@@ -220,7 +79,7 @@ static void on_reached(void *arg, const struct reach_result *made, const struct 
 		return;
 	}
 	count(o->upstream, made, o->trace);
-	struct conn *c = new_conn(o, made->stream);
+	struct conn *c = upstream_conn_new(o, made->stream);
 	tell(o, c);
 	hand_out(o, c);
 }
@@ -240,7 +99,7 @@ static void open_new(struct opening *o)
 	unsigned limit = u->config.connections_per_target;
 	struct target_entry *e = target_map_hold(u->targets, o->target.host, o->target.port, o->target.https);
 	if (e->users > limit && !list_empty(&e->idle)) /* one that only waits makes room */
-		drop_conn(container_of(e->idle.prev, struct conn, idle));
+		upstream_conn_drop(container_of(e->idle.prev, struct conn, idle));
 	o->entry = e;
 	if (e->users > limit)
 		loop_post(u->loop, &o->done, on_full);
@@ -255,7 +114,7 @@ static void on_pooled(struct task *t)
 	struct opening *o = container_of(t, struct opening, done);
 	struct conn *c = o->pooled;
 	if (c && client_conn_stale(c->http)) {
-		drop_conn(c);
+		upstream_conn_drop(c);
 		c = NULL;
 	}
 	if (!c) { /* it has died since it was taken */
@@ -277,7 +136,7 @@ static bool take_idle(struct opening *o)
 		return false;
 	o->pooled = container_of(e->idle.next, struct conn, idle);
 	o->pooled->taken = o;
-	leave_idle(o->pooled);
+	upstream_conn_leave_idle(o->pooled);
 	loop_post(o->upstream->loop, &o->done, on_pooled);
 	return true;
 }
@@ -334,7 +193,7 @@ struct upstream *upstream_new(struct loop *l, const struct upstream_config *conf
 void upstream_close_idle(struct upstream *u)
 {
 	while (!list_empty(&u->idle))
-		drop_conn(container_of(u->idle.next, struct conn, idle_all));
+		upstream_conn_drop(container_of(u->idle.next, struct conn, idle_all));
 }
 
 void upstream_free(struct upstream *u)
