@@ -52,11 +52,7 @@ static const struct sha256_path *best_path;
 
 __attribute__((constructor)) static void choose_path(void)
 {
-	const struct sha256_path *const *path = sha256_paths;
-
-	while (!(*path)->usable())
-		path++;
-	best_path = *path;
+	best_path = sha256_path_shani.usable() ? &sha256_path_shani : &sha256_path_portable;
 }
 
 /* Bytes of the message so far; mbedTLS holds them in two halves, the lower first. */
