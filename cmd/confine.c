@@ -1,8 +1,11 @@
 #include "confine.h"
 
 #include <libgen.h>
+#include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -81,15 +84,6 @@ static void log_file(struct confine *c, const char *file)
 	sandbox_path(&c->rules, dirname(c->log_directory), SANDBOX_WRITE);
 }
 
-/* lib/init: the clock follows the hypervisor's, and the first process has others to look after. */
-static void machine(struct sandbox_rules *r, const struct settings *s)
-{
-	if (getpid() == 1 || s->enclave.init)
-		r->allow |= SANDBOX_INIT | SANDBOX_CLOCK;
-	else if (access("/dev/nsm", F_OK) == 0)
-		r->allow |= SANDBOX_CLOCK;
-}
-
 static void tell(const struct sandbox_state *now, const char *impossible)
 {
 	if (impossible)
@@ -100,18 +94,10 @@ static void tell(const struct sandbox_state *now, const char *impossible)
 			  LOG_STR("memory", now->memory_why[0] ? now->memory_why : NULL));
 }
 
-static const char *why_not(const struct settings *s)
-{
-	/* It is a child of this process, started again when it ends, and would inherit every restriction. */
-	if (s->command == CMD_ENCLAVE && s->enclave.app.count)
-		return "enclave.app is set, and what it runs would be held back too";
-	return sandbox_impossible();
-}
-
 bool confine(const struct settings *s, struct error *err)
 {
 	struct confine c = {.rules = {.mode = s->sandbox}};
-	const char *impossible = why_not(s);
+	const char *impossible = sandbox_impossible();
 	if (impossible)
 		c.rules.mode = SANDBOX_OFF;
 	log_file(&c, s->logging.file);
@@ -129,7 +115,6 @@ bool confine(const struct settings *s, struct error *err)
 		listening(&c, s->enclave.http_listen);
 		listening(&c, s->ingress.enclave_listen);
 		ingress_files(&c, s);
-		machine(&c.rules, s);
 		c.rules.lock_memory = !sandbox_impossible(); /* a shadow of all memory is not to be locked */
 		break;
 	case CMD_TUNNEL:
@@ -147,4 +132,40 @@ bool confine(const struct settings *s, struct error *err)
 		return error_wrap(err, "sandbox (\"sandbox\": \"off\" does without)");
 	tell(sandbox_state(), s->sandbox == SANDBOX_OFF ? NULL : impossible);
 	return true;
+}
+
+/* ---- the supervisor ---- */
+
+/*
+ * An application that is root has them all again after its exec (capabilities(7): from the bounding set,
+ * which stays), so this holds back nobody else.
+ */
+static bool keep_capabilities(const unsigned *keep, size_t count)
+{
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct now[2] = {{0}}, then[2] = {{0}};
+	if (syscall(SYS_capget, &head, now) != 0)
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		unsigned word = keep[i] / 32;
+		uint32_t bit = 1u << keep[i] % 32;
+		then[word].permitted |= now[word].permitted & bit;
+		then[word].effective |= now[word].effective & bit;
+	}
+	return syscall(SYS_capset, &head, then) == 0;
+}
+
+void confine_supervisor(const struct settings *s, bool in_enclave)
+{
+	static const unsigned keep[] = {CAP_KILL,     CAP_SETUID,   CAP_SETGID, /* the application */
+					CAP_SYS_TIME, CAP_SYS_BOOT,		/* the machine */
+					CAP_IPC_LOCK};				/* the workers' memory */
+	if (s->sandbox == SANDBOX_OFF)
+		return;
+	bool good = s->enclave.app.count || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
+	if (in_enclave && !keep_capabilities(keep, countof(keep)))
+		good = false;
+	if (!good)
+		log_write(LOG_WARN, "sandbox",
+			  LOG_STR("detail", "the supervisor keeps rights it has no use for"));
 }

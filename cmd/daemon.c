@@ -12,7 +12,6 @@
 
 #include "base/log.h"
 #include "confine.h"
-#include "systemd.h"
 
 /*
  * libuv's threads resolve names, and a name server that does not answer holds a thread for as long as the
@@ -70,7 +69,8 @@ static bool open_log(struct daemon *d, struct error *err)
 					      .format = s->logging.format,
 					      .role = d->role,
 					      .file = s->logging.file,
-					      .max_size = s->logging.max_size,
+					      /* each knows what it has written itself */
+					      .max_size = s->logging.max_size / settings_workers(s),
 					      .backup_count = s->logging.backup_count},
 			err);
 }
@@ -106,16 +106,22 @@ void daemon_drain(struct daemon *d, const char *why)
 		return;
 	}
 	d->draining = true;
-	log_write(LOG_INFO, "drain", LOG_STR("detail", why),
-		  LOG_UINT("within_ms", d->settings.timeouts.drain));
-	systemd_notify("STOPPING=1");
+	if (!d->supervised) {
+		log_write(LOG_INFO, "drain", LOG_STR("detail", why),
+			  LOG_UINT("within_ms", d->settings.timeouts.drain));
+		systemd_notify("STOPPING=1");
+	}
 	timer_start(d->loop, &d->drain_timer, d->settings.timeouts.drain, on_drain_timeout);
 	d->drain(d->arg);
 }
 
+/* A worker's may come from a terminal, too: what counts is how often the supervisor has said so. */
 static void on_end_signal(void *arg)
 {
-	daemon_drain(arg, "a signal");
+	struct daemon *d = arg;
+	uint64_t told = d->supervised ? crew_care(d->crew)->told_to_end : d->told + 1;
+	for (; d->told < told; d->told++)
+		daemon_drain(d, "a signal");
 }
 
 void daemon_drained(struct daemon *d)
@@ -134,7 +140,9 @@ static void on_reopen_signal(void *arg)
 static void on_watchdog(struct timer *t)
 {
 	struct daemon *d = container_of(t, struct daemon, watchdog);
-	systemd_notify("WATCHDOG=1");
+	crew_figures(d->crew)->beats++;
+	if (!d->supervised)
+		systemd_notify("WATCHDOG=1");
 	timer_start(d->loop, t, d->watchdog_ms, on_watchdog);
 }
 
@@ -161,7 +169,42 @@ static int complain(const struct daemon *d, const struct error *err)
 	return 2;
 }
 
-bool daemon_start(struct daemon *d, int argc, char **argv, enum command command, int *status)
+/* What outlives the loop. */
+static void close_rest(struct daemon *d)
+{
+	sockets_free(&d->sockets);
+	log_count_dropped(NULL);
+	crew_free(d->crew);
+	settings_free(&d->settings);
+	log_close();
+}
+
+/* True: this process is the role, or one worker of it. */
+static bool fork_workers(struct daemon *d, const struct duties *duties, int *status)
+{
+	static const struct duties none = {.enclave = false};
+	struct error err;
+	const struct supervisor_config config = {.settings = &d->settings,
+						 .crew = d->crew,
+						 .sockets = &d->sockets,
+						 .duties = duties ? duties : &none};
+	d->line.ready_fd = -1;
+	d->supervised = d->crew->count > 1 || config.duties->enclave ||
+			(config.duties->app && d->settings.enclave.app.count);
+	if (!d->supervised) {
+		crew_join(d->crew, 0);
+		return true;
+	}
+	if (!sockets_open_all(&d->sockets, &d->settings, &err)) {
+		*status = daemon_failed(d, &err);
+		return false;
+	}
+	confine_supervisor(&d->settings, config.duties->enclave);
+	return supervise(&config, &d->line, status);
+}
+
+bool daemon_start(struct daemon *d, int argc, char **argv, enum command command, const struct duties *duties,
+		  int *status)
 {
 	struct error err;
 	memset(d, 0, sizeof *d);
@@ -183,26 +226,32 @@ bool daemon_start(struct daemon *d, int argc, char **argv, enum command command,
 		setenv("UV_THREADPOOL_SIZE", TUNNEL_THREADS, 0);
 	setenv("UV_USE_IO_URING", "0", 1); /* whose calls no filter sees */
 	log_start(d);
-	systemd_sockets(&d->sockets);
+	sockets_init(&d->sockets);
+	d->crew = crew_new(&d->settings, settings_workers(&d->settings));
+	if (!fork_workers(d, duties, status)) {
+		close_rest(d);
+		return false;
+	}
 	d->loop = loop_new();
 	d->term = loop_signal(d->loop, SIGTERM, on_end_signal, d);
 	d->interrupt = loop_signal(d->loop, SIGINT, on_end_signal, d);
 	d->reopen = loop_signal(d->loop, SIGUSR1, on_reopen_signal, d);
+	if (d->supervised)
+		worker_signals();
 	return true;
 }
 
 struct listener *daemon_listen(struct daemon *d, const char *name, const char *address, listener_fn *fn,
 			       void *arg, struct error *err)
 {
-	struct address a;
-	int fd = systemd_socket_take(&d->sockets, name);
-	if (fd < 0 && !address_parse(address, &a, err))
+	struct listening socket;
+	if (d->supervised)
+		sockets_borrow(&d->sockets, name, &socket);
+	else if (!sockets_open(&d->sockets, name, address, &socket, err))
 		return NULL;
-	struct listener *li = fd < 0 ? listener_start(d->loop, &a, fn, arg, err)
-				     : listener_adopt(d->loop, fd, name, fn, arg, err);
-	if (li)
-		log_write(LOG_INFO, "listen", LOG_STR("what", name), LOG_STR("address", listener_name(li)),
-			  LOG_STR("from", fd < 0 ? NULL : "systemd"));
+	struct listener *li = listener_new(d->loop, &socket, fn, arg, err);
+	if (li && d->crew->count > 1)
+		listener_share(li, crew_turn, d->crew);
 	return li;
 }
 
@@ -216,8 +265,15 @@ int daemon_run(struct daemon *d, void (*drain)(void *arg), void *arg)
 	d->watchdog_ms = systemd_watchdog_ms() / 2;
 	if (d->watchdog_ms)
 		timer_start(d->loop, &d->watchdog, d->watchdog_ms, on_watchdog);
-	systemd_notify("READY=1");
-	log_write(LOG_INFO, "ready");
+	crew_figures(d->crew)->serving = 1;
+	if (d->supervised) {
+		log_write(LOG_INFO, "worker", LOG_STR("state", "ready"), LOG_UINT("worker", d->crew->index),
+			  LOG_INT("worker_pid", getpid()));
+		worker_ready(&d->line);
+	} else {
+		systemd_notify("READY=1");
+		log_write(LOG_INFO, "ready");
+	}
 	loop_run(d->loop);
 	return 0;
 }
@@ -238,8 +294,6 @@ void daemon_end(struct daemon *d)
 	signal(SIGTERM, SIG_IGN); /* one that comes now has its wish; the status stays what it is */
 	signal(SIGINT, SIG_IGN);
 	signal_stop(d->reopen);
-	systemd_sockets_close(&d->sockets);
 	loop_free(d->loop);
-	settings_free(&d->settings);
-	log_close();
+	close_rest(d);
 }

@@ -5,8 +5,9 @@
  *	{
  *		struct daemon d;
  *		int status;
- *		if (!daemon_start(&d, argc, argv, CMD_ROLE, &status))
- *			return status;                  // --help, or a setting is wrong
+ *		if (!daemon_start(&d, argc, argv, CMD_ROLE, NULL, &status))
+ *			return status;                  // --help, a wrong setting, or the supervisor has
+ *ended
  *		.. make the role on d.loop with d.settings; its sockets from daemon_listen ..
  *		if (ok)
  *			status = daemon_run(&d, on_drain, role);
@@ -21,6 +22,9 @@
  *	STARTING ---------------> UP ------------------> DRAINING ------------------------> over
  *	            READY=1               STOPPING=1                 or a second signal
  *
+ * With a supervisor (supervisor.h) daemon_start forks: what follows it above runs in each worker, which hears
+ *of the end from the supervisor alone.
+ *
  * SIGUSR1 reopens the log, SIGHUP does nothing. Under systemd readiness, stopping and watchdog are told, and
  * sockets taken.
  */
@@ -29,32 +33,36 @@
 
 #include "base/loop.h"
 #include "net/listener.h"
+#include "proxy/crew.h"
 #include "proxy/settings.h"
-#include "systemd.h"
+#include "supervisor.h"
 
 struct daemon {
 	struct loop *loop;
 	struct settings settings;
-	const char *role; /* "host" */
-	struct systemd_sockets sockets;
+	const char *role;  /* "host" */
+	struct crew *crew; /* the workers of the role; mostly one */
+	struct sockets sockets;
+	struct worker_line line;
+	bool supervised;
 	struct signal_watch *term, *interrupt, *reopen;
 	struct timer drain_timer, watchdog;
 	uint64_t watchdog_ms; /* 0: systemd does not watch */
 	void (*drain)(void *arg);
 	void *arg;
+	uint64_t told; /* how often it was told to end */
 	bool draining;
 };
 
 /*
  * Settings, log, process (descriptor limit, umask 0077, no core dumps, not to be traced by its own user),
- * loop, signals; says at start what is insecure. False: *status is what to exit with; nothing to end then.
+ * workers, loop, signals; says at start what is insecure. duties: of the supervisor, borrowed; NULL: none but
+ * workers. False: *status is what to exit with; nothing to end then.
  */
-bool daemon_start(struct daemon *d, int argc, char **argv, enum command command, int *status);
+bool daemon_start(struct daemon *d, int argc, char **argv, enum command command, const struct duties *duties,
+		  int *status);
 
-/*
- * The socket that systemd gave under that FileDescriptorName; or the first one it gave without a name of
- * its own; else a new one on `address` (as in the settings). Logs where it listens. NULL with err.
- */
+/* As sockets_open opens it, or one worker's part of what the supervisor has opened. NULL with err. */
 struct listener *daemon_listen(struct daemon *d, const char *name, const char *address, listener_fn *fn,
 			       void *arg, struct error *err);
 

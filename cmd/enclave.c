@@ -21,15 +21,7 @@ static void on_drained(void *arg)
 static void on_drain(void *arg)
 {
 	struct enclave_process *p = arg;
-	enclave_machine_stop_app(&p->machine);
 	enclave_drain(p->enclave, on_drained, p);
-}
-
-static void on_app_end(void *arg, int status)
-{
-	struct enclave_process *p = arg;
-	(void)status; /* the log has it */
-	daemon_drain(&p->daemon, "the application has ended");
 }
 
 static bool listen_all(struct enclave_process *p, struct error *err)
@@ -59,15 +51,13 @@ static bool listen_all(struct enclave_process *p, struct error *err)
 static bool start(struct enclave_process *p, struct error *err)
 {
 	struct daemon *d = &p->daemon;
-	p->enclave = enclave_new(d->loop, &d->settings, err);
+	p->enclave = enclave_new(d->loop, &d->settings, d->crew, err);
 	if (!p->enclave)
 		return false;
-	enclave_log_start(p->enclave);
-	enclave_machine_watch(&p->machine, d->loop, p->enclave);
-	if (!listen_all(p, err))
-		return false;
-	enclave_machine_ready(&p->machine, d->loop, &d->settings, on_app_end, p);
-	return true;
+	if (d->crew->index == 0)
+		enclave_log_start(p->enclave);
+	enclave_machine_surround(&p->machine, p->enclave, d->crew);
+	return listen_all(p, err);
 }
 
 int cmd_enclave(int argc, char **argv)
@@ -76,7 +66,8 @@ int cmd_enclave(int argc, char **argv)
 	struct error err;
 	int status;
 	enclave_machine_begin(&p.machine, argc, argv);
-	if (!daemon_start(&p.daemon, argc, argv, CMD_ENCLAVE, &status)) {
+	const struct duties duties = enclave_machine_duties(&p.machine);
+	if (!daemon_start(&p.daemon, argc, argv, CMD_ENCLAVE, &duties, &status)) {
 		enclave_machine_end(&p.machine);
 		return status;
 	}
@@ -86,7 +77,6 @@ int cmd_enclave(int argc, char **argv)
 		status = daemon_failed(&p.daemon, &err);
 	if (p.enclave)
 		enclave_free(p.enclave);
-	enclave_machine_free(&p.machine);
 	daemon_end(&p.daemon);
 	enclave_machine_end(&p.machine);
 	return status;

@@ -2,16 +2,17 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "init/app.h"
 #include "init/machine.h"
 #include "net/address.h"
 #include "proxy/metrics.h"
 
 #define MODULES	    "/lib/modules/enclave"
 #define PTP_DEVICE  "/dev/ptp0"
-#define CLOCK_MS    30000
 #define LINES	    65536 /* bytes of log that wait for the host */
 #define END_WAIT_MS 2000  /* for other processes, twice */
 
@@ -42,10 +43,10 @@ void enclave_machine_begin(struct enclave_machine *m, int argc, char **argv)
 		machine_load_modules(MODULES);
 		machine_raise_limits();
 	}
-	bool nsm = access("/dev/nsm", F_OK) == 0;
-	if (m->first || nsm)
+	m->nsm = access("/dev/nsm", F_OK) == 0;
+	if (m->first || m->nsm)
 		warn(machine_loopback_up(&err), &err);
-	if (nsm) {
+	if (m->nsm) {
 		bool good = machine_reseed(&bytes, &err);
 		warn(good, &err);
 		if (good)
@@ -53,49 +54,83 @@ void enclave_machine_begin(struct enclave_machine *m, int argc, char **argv)
 	}
 }
 
-/* ---- the clock ---- */
+/* ---- what workers are told ---- */
 
 static bool clock_good(void *arg, struct error *err)
 {
-	struct enclave_machine *m = arg;
-	return timekeeper_plausible(m->time, err);
+	(void)arg;
+	return timekeeper_plausible((int64_t)time(NULL), err);
 }
 
 static void put_metrics(void *arg, struct buf *out)
 {
 	struct enclave_machine *m = arg;
-	const struct timekeeper_state *t = timekeeper_state(m->time);
+	const struct crew_care *care = crew_care(m->crew);
 	struct error err;
 	metrics_line(out, "enclave", "gauge", "clock_good", "1: certificates can be judged by the clock.",
-		     timekeeper_plausible(m->time, &err));
+		     clock_good(m, &err));
 	metrics_line(out, "enclave", "gauge", "clock_in_step", "1: the clock follows the hypervisor's.",
-		     t->in_step);
+		     care->clock_in_step);
 	metrics_line(out, "enclave", "counter", "clock_steps_total",
-		     "Times the clock was off by over a second.", t->steps);
-	if (t->reference)
+		     "Times the clock was off by over a second.", care->clock_steps);
+	if (care->clock)
 		buf_printf(
 			out,
 			"# HELP nitroproxy_clock_offset_seconds The hypervisor's time minus ours, when last "
 			"compared.\n# TYPE nitroproxy_clock_offset_seconds gauge\n"
 			"nitroproxy_clock_offset_seconds{role=\"enclave\"} %.6f\n",
-			(double)t->offset_ns / 1e9);
-	if (!m->app)
+			(double)care->clock_offset_ns / 1e9);
+	if (!care->app)
 		return;
-	metrics_line(out, "enclave", "gauge", "app_running", "1: the application runs.", app_running(m->app));
+	metrics_line(out, "enclave", "gauge", "app_running", "1: the application runs.", care->app_running);
 	metrics_line(out, "enclave", "counter", "app_restarts_total", "Times it was started again.",
-		     app_restarts(m->app));
+		     care->app_restarts);
 }
 
-void enclave_machine_watch(struct enclave_machine *m, struct loop *l, struct enclave *e)
+void enclave_machine_surround(struct enclave_machine *m, struct enclave *e, struct crew *crew)
 {
-	struct timekeeper_ops ops;
 	const struct enclave_surroundings around = {clock_good, put_metrics, m, m->lines};
-	timekeeper_ptp(&ops, PTP_DEVICE, m->first || access("/dev/nsm", F_OK) == 0);
-	m->time = timekeeper_start(l, &ops, CLOCK_MS);
+	struct error err;
+	m->crew = crew;
 	enclave_surround(e, &around);
+	if (crew->index == 0 && !clock_good(m, &err))
+		log_write(LOG_ERROR, "clock", LOG_ERR(&err));
 }
 
-/* ---- the application ---- */
+/* ---- the supervisor's duties ---- */
+
+static uint64_t tend(void *arg, struct crew_care *care)
+{
+	struct enclave_machine *m = arg;
+	uint64_t now = monotonic_us() / 1000, due = m->looked_ms + TIMEKEEPER_MS;
+	if (m->time && now < due)
+		return due - now;
+	if (!m->time) {
+		struct timekeeper_ops ops;
+		timekeeper_ptp(&ops, PTP_DEVICE, true);
+		m->time = timekeeper_new(&ops);
+	}
+	timekeeper_look(m->time);
+	m->looked_ms = now;
+	const struct timekeeper_state *t = timekeeper_state(m->time);
+	care->clock = t->reference;
+	care->clock_in_step = t->in_step;
+	care->clock_steps = t->steps;
+	care->clock_offset_ns = t->offset_ns;
+	return TIMEKEEPER_MS;
+}
+
+static void on_ready(void *arg)
+{
+	struct enclave_machine *m = arg;
+	struct error err;
+	if (!m->first)
+		return;
+	bool answered = machine_heartbeat(&err);
+	warn(answered, &err);
+	if (answered)
+		log_write(LOG_INFO, "heartbeat", LOG_STR("detail", "the parent knows that we are up"));
+}
 
 /* Where the application reaches our HTTP listener; NULL: not over TCP. */
 static const char *proxy_url(struct enclave_machine *m, const char *listen)
@@ -110,43 +145,30 @@ static const char *proxy_url(struct enclave_machine *m, const char *listen)
 	return m->proxy;
 }
 
-void enclave_machine_ready(struct enclave_machine *m, struct loop *l, const struct settings *s,
-			   void (*on_end)(void *arg, int status), void *arg)
+static struct app *make_app(void *arg, const struct settings *s, uint64_t now_ms)
 {
-	struct error err;
-	if (m->first) {
-		bool answered = machine_heartbeat(&err);
-		warn(answered, &err);
-		if (answered)
-			log_write(LOG_INFO, "heartbeat",
-				  LOG_STR("detail", "the parent knows that we are up"));
-	}
-	if (!m->first && !s->enclave.app.count)
-		return;
-	const struct app_config app = {.command = &s->enclave.app,
-				       .environment = &s->enclave.app_env,
-				       .proxy = proxy_url(m, s->enclave.http_listen),
-				       .uid = s->enclave.app_uid,
-				       .once = s->enclave.app_once,
-				       .on_end = on_end,
-				       .arg = arg};
-	m->app = app_start(l, &app); /* without a command it still collects what others leave behind */
+	struct enclave_machine *m = arg;
+	const struct app_config config = {.command = &s->enclave.app,
+					  .environment = &s->enclave.app_env,
+					  .proxy = proxy_url(m, s->enclave.http_listen),
+					  .uid = s->enclave.app_uid,
+					  .once = s->enclave.app_once};
+	return s->enclave.app.count ? app_new(&config, now_ms) : NULL;
 }
 
-void enclave_machine_stop_app(struct enclave_machine *m)
+struct duties enclave_machine_duties(struct enclave_machine *m)
 {
-	if (m->app)
-		app_stop(m->app);
-}
-
-void enclave_machine_free(struct enclave_machine *m)
-{
-	app_free(m->app);
-	timekeeper_stop(m->time);
+	bool enclave = m->first || m->nsm;
+	return (struct duties){.enclave = enclave,
+			       .ready = on_ready,
+			       .app = make_app,
+			       .tend = enclave ? tend : NULL,
+			       .arg = m};
 }
 
 void enclave_machine_end(struct enclave_machine *m)
 {
+	timekeeper_free(m->time);
 	log_tap(NULL, NULL);
 	log_ring_free(m->lines);
 	if (m->first)

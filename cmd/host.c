@@ -29,7 +29,7 @@ static void on_drain(void *arg)
 static bool start(struct host_process *p, struct error *err)
 {
 	struct daemon *d = &p->daemon;
-	p->host = host_new(d->loop, &d->settings, err);
+	p->host = host_new(d->loop, &d->settings, d->crew, err);
 	if (!p->host)
 		return false;
 	struct listener *li =
@@ -44,7 +44,8 @@ static bool start(struct host_process *p, struct error *err)
 			return false;
 		host_add_ingress(p->host, li);
 	}
-	log_write(LOG_INFO, "enclave", LOG_STR("address", d->settings.host_proxy.enclave));
+	if (d->crew->index == 0)
+		log_write(LOG_INFO, "enclave", LOG_STR("address", d->settings.host_proxy.enclave));
 	return true;
 }
 
@@ -55,7 +56,7 @@ int cmd_host(int argc, char **argv)
 	int status;
 	if (opts_action(&settings_table, argc, argv, environ, CMD_HOST, "health"))
 		return host_health(argc, argv);
-	if (!daemon_start(&p.daemon, argc, argv, CMD_HOST, &status))
+	if (!daemon_start(&p.daemon, argc, argv, CMD_HOST, NULL, &status))
 		return status;
 	if (start(&p, &err))
 		status = daemon_run(&p.daemon, on_drain, &p);

@@ -35,10 +35,11 @@ static void log_rules(const struct settings *s)
 static bool start(struct tunnel_command *c, struct error *err)
 {
 	struct daemon *d = &c->daemon;
-	c->tunnel = tunnel_new(d->loop, &d->settings, err);
+	c->tunnel = tunnel_new(d->loop, &d->settings, d->crew, err);
 	if (!c->tunnel)
 		return false;
-	log_rules(&d->settings);
+	if (d->crew->index == 0)
+		log_rules(&d->settings);
 	struct listener *li =
 		daemon_listen(d, "tunnel", d->settings.tunnel.listen, tunnel_accept, c->tunnel, err);
 	if (li)
@@ -51,7 +52,7 @@ int cmd_tunnel(int argc, char **argv)
 	struct tunnel_command c = {0};
 	struct error err;
 	int status;
-	if (!daemon_start(&c.daemon, argc, argv, CMD_TUNNEL, &status))
+	if (!daemon_start(&c.daemon, argc, argv, CMD_TUNNEL, NULL, &status))
 		return status;
 	status = start(&c, &err) ? daemon_run(&c.daemon, on_drain, &c) : daemon_failed(&c.daemon, &err);
 	tunnel_free(c.tunnel);

@@ -23,12 +23,13 @@ static struct {
 	struct log_sink sink;
 	enum log_format format;
 	char role[16];
-	uint64_t dropped, told; /* lines lost; of these mentioned in the log */
+	uint64_t *dropped, told; /* lines lost; of these mentioned in the log */
+	uint64_t own_dropped;
 	log_tap_fn *tap;
 	void *tap_arg;
 	time_t second; /* what `clock` shows */
 	char clock[32];
-} out = {.lock = PTHREAD_MUTEX_INITIALIZER, .sink.fd = STDERR_FILENO};
+} out = {.lock = PTHREAD_MUTEX_INITIALIZER, .sink.fd = STDERR_FILENO, .dropped = &out.own_dropped};
 
 const char *log_level_name(enum log_level level)
 {
@@ -72,9 +73,18 @@ bool log_reopen(struct error *err)
 uint64_t log_dropped(void)
 {
 	pthread_mutex_lock(&out.lock);
-	uint64_t n = out.dropped;
+	uint64_t n = *out.dropped;
 	pthread_mutex_unlock(&out.lock);
 	return n;
+}
+
+void log_count_dropped(uint64_t *where)
+{
+	pthread_mutex_lock(&out.lock);
+	uint64_t *to = where ? where : &out.own_dropped;
+	out.told = *to; /* what another has lost it has told, or will */
+	out.dropped = to;
+	pthread_mutex_unlock(&out.lock);
 }
 
 void log_tap(log_tap_fn *fn, void *arg)
@@ -95,7 +105,7 @@ bool log_pass(struct span line)
 		memcpy(text + 1, line.p, line.n);
 		text[1 + line.n] = '\n';
 		if (!log_sink_write(&out.sink, text + 1, line.n + 1))
-			out.dropped++;
+			++*out.dropped;
 	}
 	pthread_mutex_unlock(&out.lock);
 	return good;
@@ -245,14 +255,14 @@ void log_line(enum log_level level, const char *event, const struct log_field *f
 	struct line l;
 	int saved = errno; /* callers log between a failure and looking at errno */
 	pthread_mutex_lock(&out.lock);
-	uint64_t untold = out.dropped - out.told;
+	uint64_t untold = *out.dropped - out.told;
 	build(&l, level, event, fields, untold);
 	if (out.tap)
 		out.tap(out.tap_arg, l.text + 1, l.n - 1);
 	if (log_sink_write(&out.sink, l.text + 1, l.n - 1))
 		out.told += untold;
 	else
-		out.dropped++;
+		++*out.dropped;
 	pthread_mutex_unlock(&out.lock);
 	errno = saved;
 }

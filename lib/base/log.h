@@ -48,6 +48,8 @@ void log_close(void);
 bool log_reopen(struct error *err);
 /* Lines that were lost since the start, for metrics. */
 uint64_t log_dropped(void);
+/* Counts them there from now on: in memory that others see, too. NULL: for itself again. */
+void log_count_dropped(uint64_t *where);
 
 /*
  * Each line is also given to fn (NULL: no longer), as it is written, with its '\n'. Called from any thread

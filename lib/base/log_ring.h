@@ -1,6 +1,7 @@
 /*
  * The last lines of the log, kept for somebody who takes them away: the enclave has no console in production.
- * Never waits and never grows: when it is full the oldest lines go, and are counted. Any thread may put.
+ * Never waits and never grows: when it is full the oldest lines go, and are counted. Any thread may put,
+ * and any process that was forked since the ring was made.
  */
 #ifndef BASE_LOG_RING_H
 #define BASE_LOG_RING_H

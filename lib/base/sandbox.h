@@ -29,9 +29,7 @@ enum sandbox_mode {
 enum {
 	SANDBOX_NAMES = 1,    /* the system's resolver, in threads */
 	SANDBOX_LOG_FILE = 2, /* a log file that is rotated and reopened */
-	SANDBOX_CLOCK = 4,    /* sets the machine's clock */
-	SANDBOX_FILES = 16,   /* reads files that are named: they are replaced while it runs */
-	SANDBOX_INIT = 8      /* the machine's first process: collects others, ends it all */
+	SANDBOX_FILES = 4     /* reads files that are named: they are replaced while it runs */
 };
 
 /* What may be done below a directory. */

@@ -148,11 +148,6 @@ static const struct row rows[] = {
 	/* files that are read again; Landlock says which */
 	{__NR_openat, SANDBOX_FILES, NONE, 2, &written, 0},
 
-	/* the first process of an enclave */
-	CALL_FOR(SANDBOX_CLOCK, clock_settime), CALL_FOR(SANDBOX_CLOCK, clock_adjtime), CALL_FOR(SANDBOX_CLOCK, adjtimex),
-	CALL_FOR(SANDBOX_INIT, wait4), CALL_FOR(SANDBOX_INIT, kill), CALL_FOR(SANDBOX_INIT, sync),
-	CALL_FOR(SANDBOX_INIT, reboot),
-
 	/* getaddrinfo: files, name servers, routes, and modules that are loaded when the first name is asked for */
 	{__NR_openat, N, NONE, 2, &written, 0},
 	{__NR_mmap, N, NOT_ALL, 2, &executable_written, 0},

@@ -5,26 +5,20 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/mem.h"
-
-#define PAUSE_MIN_MS 250
-#define PAUSE_MAX_MS 30000
-#define STEADY_MS    60000 /* who lived so long begins with the shortest pause again */
+#include "init/keep.h"
 
 struct app {
-	struct loop *loop;
-	struct app_config config;
+	struct keep keep;
 	char **argv, **envp; /* owned, texts too; NULL at the end */
-	pid_t pid;	     /* 0: does not run */
-	uint64_t started, pause_ms, restarts;
-	struct timer timer;
-	struct signal_watch *child;
-	bool stopped;
+	uint32_t uid;
+	bool once, over;
 };
 
 /* ---- what it is given ---- */
@@ -79,97 +73,74 @@ _Noreturn static void become(const struct app *a)
 	for (int s = 1; s < NSIG; s++)
 		signal(s, SIG_DFL);
 	setsid();
-	uint32_t uid = a->config.uid;
+	uint32_t uid = a->uid;
 	if (getuid() == 0 && uid && (setgroups(0, NULL) != 0 || setgid(uid) != 0 || setuid(uid) != 0))
 		_exit(126);
+	prctl(PR_SET_PDEATHSIG, SIGTERM); /* behind setuid, which would clear it */
 	execve(a->argv[0], a->argv, a->envp);
 	_exit(127);
 }
 
-static void on_pause_over(struct timer *t);
-
-static void run(struct app *a)
+uint64_t app_tend(struct app *a, uint64_t now_ms)
 {
-	a->started = loop_now(a->loop);
+	uint64_t wait = keep_due_in(&a->keep, now_ms);
+	if (wait)
+		return wait;
 	pid_t pid = fork();
 	if (pid == 0)
 		become(a);
-	if (pid > 0) {
-		a->pid = pid;
-		log_write(LOG_INFO, "app", LOG_STR("state", "started"), LOG_INT("app_pid", pid));
-		return;
-	}
 	struct error err;
-	error_errno(&err, errno, "the application cannot be started");
-	log_write(LOG_ERROR, "app", LOG_ERR(&err));
-	timer_start(a->loop, &a->timer, PAUSE_MAX_MS, on_pause_over);
+	if (pid < 0)
+		error_errno(&err, errno, "the application cannot be started");
+	keep_started(&a->keep, pid, now_ms);
+	if (pid < 0)
+		log_write(LOG_ERROR, "app", LOG_ERR(&err));
+	else
+		log_write(LOG_INFO, "app", LOG_STR("state", "started"), LOG_INT("app_pid", pid));
+	return keep_due_in(&a->keep, now_ms);
 }
 
-static void on_pause_over(struct timer *t)
+bool app_ended(struct app *a, pid_t pid, int status, uint64_t now_ms)
 {
-	struct app *a = container_of(t, struct app, timer);
-	a->restarts++;
-	run(a);
-}
-
-static void ended(struct app *a, int status)
-{
-	bool again = !a->stopped && !a->config.once;
-	a->pid = 0;
-	if (loop_now(a->loop) - a->started >= STEADY_MS)
-		a->pause_ms = PAUSE_MIN_MS;
+	if (pid != a->keep.pid)
+		return false;
+	bool stopped = a->keep.let_go;
+	if (a->once)
+		keep_let_go(&a->keep);
+	uint64_t pause = keep_ended(&a->keep, now_ms);
+	bool again = pause != KEEP_NEVER;
 	log_write(LOG_WARN, "app", LOG_STR("state", "ended"),
 		  LOG_INT("status", WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status)),
-		  LOG_STR("next", again ? "start" : "none"), LOG_UINT("pause_ms", again ? a->pause_ms : 0));
-	if (again) {
-		timer_start(a->loop, &a->timer, a->pause_ms, on_pause_over);
-		a->pause_ms = a->pause_ms * 2 < PAUSE_MAX_MS ? a->pause_ms * 2 : PAUSE_MAX_MS;
-	} else if (!a->stopped) {
-		a->config.on_end(a->config.arg, status);
-	}
+		  LOG_STR("next", again ? "start" : "none"), LOG_UINT("pause_ms", again ? pause : 0));
+	a->over = a->once && !stopped;
+	return true;
 }
 
-/* One signal may stand for many ends. */
-static void on_child(void *arg)
+void app_stop(struct app *a, int signal_number)
 {
-	struct app *a = arg;
-	int status;
-	pid_t pid;
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		if (pid == a->pid)
-			ended(a, status);
+	keep_let_go(&a->keep);
+	pid_t pid = a->keep.pid;
+	if (pid && kill(-pid, signal_number) != 0) /* just started: it leads no session yet */
+		kill(pid, signal_number);
 }
 
 /* ---- life ---- */
 
-struct app *app_start(struct loop *l, const struct app_config *config)
+struct app *app_new(const struct app_config *config, uint64_t now_ms)
 {
 	struct app *a = mem_zero(sizeof *a);
-	a->loop = l;
-	a->config = *config;
-	a->pause_ms = PAUSE_MIN_MS;
+	keep_init(&a->keep, now_ms);
 	a->argv = make_list(config->command, NULL, 0);
 	a->envp = make_environment(config);
-	a->child = loop_signal(l, SIGCHLD, on_child, a);
-	if (a->argv)
-		run(a);
+	a->uid = config->uid;
+	a->once = config->once;
 	return a;
-}
-
-void app_stop(struct app *a)
-{
-	a->stopped = true;
-	timer_stop(a->loop, &a->timer);
-	if (a->pid && kill(-a->pid, SIGTERM) != 0) /* just started: it leads no session yet */
-		kill(a->pid, SIGTERM);
 }
 
 void app_free(struct app *a)
 {
 	if (!a)
 		return;
-	app_stop(a);
-	signal_stop(a->child);
 	free_list(a->argv);
 	free_list(a->envp);
 	free(a);
@@ -177,9 +148,15 @@ void app_free(struct app *a)
 
 bool app_running(const struct app *a)
 {
-	return a->pid != 0;
+	return a->keep.pid != 0;
 }
+
+bool app_over(const struct app *a)
+{
+	return a->over;
+}
+
 uint64_t app_restarts(const struct app *a)
 {
-	return a->restarts;
+	return a->keep.starts ? a->keep.starts - 1 : 0;
 }

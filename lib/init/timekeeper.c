@@ -10,11 +10,8 @@
 #define QUIET_NS 50000	    /* within it: leave it; the two readings are not taken at one moment */
 
 struct timekeeper {
-	struct loop *loop;
 	struct timekeeper_ops ops;
 	struct timekeeper_state state;
-	uint64_t interval_ms;
-	struct timer timer;
 	bool was_plausible;
 };
 
@@ -47,38 +44,32 @@ static void follow(struct timekeeper *t)
 static void judge(struct timekeeper *t)
 {
 	struct error err;
-	bool plausible = timekeeper_plausible(t, &err);
+	bool plausible = timekeeper_plausible(t->ops.now(t->ops.arg), &err);
 	if (!plausible && t->was_plausible)
 		log_write(LOG_ERROR, "clock", LOG_ERR(&err));
 	t->was_plausible = plausible;
 }
 
-static void on_time(struct timer *timer)
+void timekeeper_look(struct timekeeper *t)
 {
-	struct timekeeper *t = container_of(timer, struct timekeeper, timer);
 	if (t->state.reference)
 		follow(t);
 	judge(t);
-	timer_start(t->loop, &t->timer, t->interval_ms, on_time);
 }
 
-struct timekeeper *timekeeper_start(struct loop *l, const struct timekeeper_ops *ops, uint64_t interval_ms)
+struct timekeeper *timekeeper_new(const struct timekeeper_ops *ops)
 {
 	struct timekeeper *t = mem_zero(sizeof *t);
-	t->loop = l;
 	t->ops = *ops;
-	t->interval_ms = interval_ms;
 	t->state.reference = ops->offset != NULL;
 	t->was_plausible = true;
-	on_time(&t->timer);
 	return t;
 }
 
-void timekeeper_stop(struct timekeeper *t)
+void timekeeper_free(struct timekeeper *t)
 {
 	if (!t)
 		return;
-	timer_stop(t->loop, &t->timer);
 	if (t->ops.close)
 		t->ops.close(t->ops.arg);
 	free(t);
@@ -89,9 +80,8 @@ const struct timekeeper_state *timekeeper_state(const struct timekeeper *t)
 	return &t->state;
 }
 
-bool timekeeper_plausible(const struct timekeeper *t, struct error *err)
+bool timekeeper_plausible(int64_t now, struct error *err)
 {
-	int64_t now = t->ops.now(t->ops.arg);
 	if (now >= TIMEKEEPER_EARLIEST && now < TIMEKEEPER_LATEST)
 		return true;
 	return error_set_hop(err, ERR_INTERNAL, HOP_ENCLAVE,

@@ -15,7 +15,8 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "base/loop.h"
+
+#define TIMEKEEPER_MS 30000
 
 /* No certificate that could matter is older than this program: 2026-01-01, and 2100-01-01 at the other end.
  */
@@ -41,13 +42,16 @@ struct timekeeper_state {
 
 struct timekeeper;
 
-/* Looks at once, then every interval_ms. ops is copied. */
-struct timekeeper *timekeeper_start(struct loop *l, const struct timekeeper_ops *ops, uint64_t interval_ms);
-void timekeeper_stop(struct timekeeper *t); /* NULL is fine */
+/* ops is copied; its close is called by timekeeper_free. */
+struct timekeeper *timekeeper_new(const struct timekeeper_ops *ops);
+void timekeeper_free(struct timekeeper *t); /* NULL is fine */
+
+/* Compares and corrects; to be called every TIMEKEEPER_MS. */
+void timekeeper_look(struct timekeeper *t);
 
 const struct timekeeper_state *timekeeper_state(const struct timekeeper *t);
-/* False: certificates cannot be judged by such a clock; ERR_INTERNAL at HOP_ENCLAVE. */
-bool timekeeper_plausible(const struct timekeeper *t, struct error *err);
+/* False: certificates cannot be judged by a clock that shows so many seconds since 1970; at HOP_ENCLAVE. */
+bool timekeeper_plausible(int64_t now, struct error *err);
 
 /*
  * The system's clock and, if the device is there and may_set, the PTP clock it follows. Elsewhere than in an

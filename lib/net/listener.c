@@ -1,16 +1,10 @@
 #include "net/listener.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/mem.h"
 #include "net/fd_stream.h"
-
-#define BACKLOG 4096 /* the kernel cuts it to net.core.somaxconn */
 
 /* Accepted in one go before others get their turn. */
 #define ACCEPT_BATCH 64
@@ -18,28 +12,36 @@
 /* Out of descriptors or memory: accepting at once again would spin. */
 #define EXHAUSTED_WAIT_MS 100
 
+/* For a process whose turn it is to take a connection before others do. */
+#define GRACE_MS 5
+
 struct listener {
 	struct loop *loop;
 	struct watch watch;
 	struct task again;    /* more may be waiting in the kernel's queue */
 	struct timer recover; /* runs while descriptors are short */
+	struct timer grace;   /* runs while others have their turn */
+	struct listening socket;
 	struct sockaddr_any self;
-	dev_t dev; /* of our unix socket, to unlink no other */
-	ino_t ino;
 	bool paused;
 	uint64_t exhausted;
-	char name[ADDRESS_TEXT];
 	listener_fn *fn;
 	void *arg;
+	bool (*turn)(void *arg); /* NULL: always ours */
+	void *turn_arg;
 };
 
 static void on_again(struct task *t);
 
-static void on_recover(struct timer *t)
+static void look_again(struct listener *li)
 {
-	struct listener *li = container_of(t, struct listener, recover);
 	if (!li->paused && !task_posted(&li->again))
 		loop_post(li->loop, &li->again, on_again);
+}
+
+static void on_recover(struct timer *t)
+{
+	look_again(container_of(t, struct listener, recover));
 }
 
 /* False when there is nothing more to take now. */
@@ -56,27 +58,42 @@ static bool accept_one(struct listener *li)
 		return false;
 	}
 	socket_tune(fd, li->self.sa.sa_family);
-	struct stream *s = fd_stream_new(li->loop, fd, li->name, NULL);
+	struct stream *s = fd_stream_new(li->loop, fd, li->socket.name, NULL);
 	if (s)
 		li->fn(li->arg, s);
 	return true;
+}
+
+/* One alone: who was busy a moment ago may have his turn again. */
+static void on_grace_over(struct timer *t)
+{
+	struct listener *li = container_of(t, struct listener, grace);
+	if (!li->paused && !timer_active(&li->recover) && accept_one(li))
+		look_again(li);
+}
+
+static bool our_turn(struct listener *li)
+{
+	if (!li->turn || li->turn(li->turn_arg))
+		return true;
+	if (!timer_active(&li->grace))
+		timer_start(li->loop, &li->grace, GRACE_MS, on_grace_over);
+	return false;
 }
 
 static void on_again(struct task *t)
 {
 	struct listener *li = container_of(t, struct listener, again);
 	for (int i = 0; i < ACCEPT_BATCH; i++)
-		if (li->paused || timer_active(&li->recover) || !accept_one(li))
+		if (li->paused || timer_active(&li->recover) || !our_turn(li) || !accept_one(li))
 			return;
-	loop_post(li->loop, &li->again, on_again);
+	look_again(li);
 }
 
 static void on_edge(struct watch *w, unsigned events)
 {
 	(void)events;
-	struct listener *li = container_of(w, struct listener, watch);
-	if (!li->paused && !task_posted(&li->again))
-		loop_post(li->loop, &li->again, on_again);
+	look_again(container_of(w, struct listener, watch));
 }
 
 void listener_pause(struct listener *li)
@@ -89,134 +106,55 @@ void listener_resume(struct listener *li)
 	if (!li->paused)
 		return;
 	li->paused = false;
-	if (!task_posted(&li->again))
-		loop_post(li->loop, &li->again, on_again);
-}
-
-/* ---- unix sockets that are there already ---- */
-
-static bool answered(const struct sockaddr_any *to)
-{
-	int fd = socket_open(AF_UNIX, NULL);
-	if (fd < 0)
-		return true; /* not known to be dead */
-	bool dead = connect(fd, &to->sa, to->len) != 0 && errno == ECONNREFUSED;
-	close(fd);
-	return !dead;
-}
-
-static bool clear_stale(const struct sockaddr_any *self, struct error *err)
-{
-	struct stat st;
-	const char *path = self->un.sun_path;
-	if (lstat(path, &st) != 0)
-		return true;
-	if (!S_ISSOCK(st.st_mode))
-		return error_set(err, ERR_CONFIG, "%s exists and is no socket", path);
-	if (st.st_uid != geteuid())
-		return error_set(err, ERR_CONFIG, "%s is another user's socket", path);
-	if (answered(self))
-		return error_set(err, ERR_CONFIG, "%s is in use by another process", path);
-	unlink(path);
-	return true;
+	look_again(li);
 }
 
 /* ---- life ---- */
 
-static void name_it(struct listener *li, const struct address *a)
-{
-	char ip[INET6_ADDRSTRLEN];
-	if (a->kind == ADDRESS_TCP && li->self.sa.sa_family == AF_INET) {
-		inet_ntop(AF_INET, &li->self.v4.sin_addr, ip, sizeof ip);
-		snprintf(li->name, sizeof li->name, "tcp:%s:%u", ip, ntohs(li->self.v4.sin_port));
-	} else if (a->kind == ADDRESS_TCP) {
-		inet_ntop(AF_INET6, &li->self.v6.sin6_addr, ip, sizeof ip);
-		snprintf(li->name, sizeof li->name, "tcp:[%s]:%u", ip, ntohs(li->self.v6.sin6_port));
-	} else {
-		snprintf(li->name, sizeof li->name, "%s", a->text);
-	}
-}
-
-/* A listening socket on self; -1 with err. */
-static int open_listening(const struct sockaddr_any *self, struct error *err)
-{
-	int on = 1, family = self->sa.sa_family;
-	if (family == AF_UNIX && !clear_stale(self, err))
-		return -1;
-	int fd = socket_open(family, err);
-	if (fd < 0)
-		return -1;
-	if (family == AF_INET || family == AF_INET6)
-		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-	mode_t old = umask(0177);
-	int rc = bind(fd, &self->sa, self->len);
-	umask(old);
-	if (rc == 0 && listen(fd, BACKLOG) == 0)
-		return fd;
-	error_errno(err, errno, "bind");
-	close(fd);
-	return -1;
-}
-
 struct listener *listener_start(struct loop *l, const struct address *a, listener_fn *fn, void *arg,
 				struct error *err)
 {
-	struct sockaddr_any self;
-	if (!socket_address(a, true, &self)) {
-		error_set(err, ERR_CONFIG, "cannot listen on %s: give an IP address, not a name", a->text);
-		return NULL;
-	}
-	int fd = open_listening(&self, err);
-	if (fd < 0) {
-		error_wrap(err, "cannot listen on %s", a->text);
-		return NULL;
-	}
-	struct listener *li = listener_adopt(l, fd, a->text, fn, arg, err);
-	if (!li)
-		return NULL;
-	struct stat st;
-	if (self.sa.sa_family == AF_UNIX && lstat(self.un.sun_path, &st) == 0) {
-		li->dev = st.st_dev;
-		li->ino = st.st_ino;
-	}
-	name_it(li, a);
-	return li;
+	struct listening socket;
+	return listening_open(&socket, a, err) ? listener_new(l, &socket, fn, arg, err) : NULL;
 }
 
-struct listener *listener_adopt(struct loop *l, int fd, const char *name, listener_fn *fn, void *arg,
-				struct error *err)
+struct listener *listener_new(struct loop *l, struct listening *socket, listener_fn *fn, void *arg,
+			      struct error *err)
 {
 	struct listener *li = mem_zero(sizeof *li);
 	li->loop = l;
 	li->fn = fn;
 	li->arg = arg;
-	snprintf(li->name, sizeof li->name, "%s", name);
+	li->socket = *socket;
 	li->self.len = sizeof li->self.un;
-	getsockname(fd, &li->self.sa, &li->self.len);
-	if (!loop_watch(l, &li->watch, fd, on_edge, err)) {
-		close(fd);
+	getsockname(socket->fd, &li->self.sa, &li->self.len);
+	if (!loop_watch(l, &li->watch, socket->fd, on_edge, err)) {
+		listening_close(socket);
 		free(li);
 		return NULL;
 	}
 	return li;
 }
 
+void listener_share(struct listener *li, bool (*turn)(void *arg), void *arg)
+{
+	li->turn = turn;
+	li->turn_arg = arg;
+}
+
 void listener_stop(struct listener *li)
 {
-	struct stat st;
-	int fd = li->watch.fd;
 	task_cancel(&li->again);
 	timer_stop(li->loop, &li->recover);
+	timer_stop(li->loop, &li->grace);
 	loop_unwatch(li->loop, &li->watch);
-	close(fd);
-	if (li->ino && lstat(li->self.un.sun_path, &st) == 0 && st.st_dev == li->dev && st.st_ino == li->ino)
-		unlink(li->self.un.sun_path);
+	listening_close(&li->socket);
 	free(li);
 }
 
 const char *listener_name(const struct listener *li)
 {
-	return li->name;
+	return li->socket.name;
 }
 
 const struct sockaddr_any *listener_address(const struct listener *li)

@@ -2,8 +2,7 @@
 #ifndef NET_LISTENER_H
 #define NET_LISTENER_H
 
-#include "net/address.h"
-#include "net/socket.h"
+#include "net/listening.h"
 #include "net/stream.h"
 
 struct listener;
@@ -11,16 +10,21 @@ struct listener;
 /* s is the callee's. */
 typedef void listener_fn(void *arg, struct stream *s);
 
-/*
- * Binds and listens. A unix socket is made with mode 0600; one that is left over from a process
- * that died is replaced if it is ours, one that somebody answers on is an error. NULL with err.
- */
+/* Opens a socket as listening_open does. NULL with err. */
 struct listener *listener_start(struct loop *l, const struct address *a, listener_fn *fn, void *arg,
 				struct error *err);
-/* Takes a listening socket that systemd has opened (sd_listen_fds(3)). */
-struct listener *listener_adopt(struct loop *l, int fd, const char *name, listener_fn *fn, void *arg,
-				struct error *err);
+/* One that is open already; taken, also on failure. */
+struct listener *listener_new(struct loop *l, struct listening *socket, listener_fn *fn, void *arg,
+			      struct error *err);
 void listener_stop(struct listener *li);
+
+/*
+ * Other processes accept from the same socket, and each connection wakes all of them. It is taken by one
+ * whose turn() says true; only when it is still there a few milliseconds later by anybody, for those whose
+ * turn it was may be busy, full or dead. EPOLLEXCLUSIVE instead would wake the process that fell asleep last,
+ * again and again, and leave a connection lying when that one may take no more.
+ */
+void listener_share(struct listener *li, bool (*turn)(void *arg), void *arg);
 
 /* While paused, connections wait in the kernel's queue. For whoever has a limit to keep. */
 void listener_pause(struct listener *li);

@@ -157,13 +157,12 @@ static void on_begin(struct task *t)
 }
 
 struct attest *attest_new(struct loop *l, const struct settings *s, const struct policy *policy,
-			  const struct tls_conf *tls, struct error *err)
+			  const struct tls_conf *tls, struct ratelimit *rate, struct error *err)
 {
 	struct attest *a = mem_zero(sizeof *a);
 	a->loop = l;
 	list_init(&a->queue);
-	a->rate = ratelimit_new(
-		&(struct ratelimit_settings){.per_second = s->limits.attestation_rate, .clients = 1});
+	a->rate = rate;
 	if (!attest_claims(&a->claims, s, policy, tls, err) || !open_nsm(a, s->nsm, err)) {
 		attest_free(a);
 		return NULL;
@@ -189,7 +188,6 @@ void attest_free(struct attest *a)
 	task_cancel(&a->begin);
 	LIST_EACH (it, &a->queue)
 		making_free(container_of(it, struct making, link));
-	ratelimit_free(a->rate);
 	if (a->running) {
 		a->running->x = NULL;
 		job_abandon(a->job, on_abandoned);

@@ -12,6 +12,7 @@
 
 #include "proxy/exchange.h"
 #include "proxy/policy.h"
+#include "proxy/ratelimit.h"
 #include "proxy/settings.h"
 
 #define ATTEST_PATIENCE_MS 15000
@@ -19,10 +20,12 @@
 
 struct attest;
 
-/* Everything is borrowed for the call. NULL: err says why there can be no evidence, though some is asked for.
+/*
+ * Everything is borrowed for the call, but rate (of all who ask together) for as long as it lives. NULL: err
+ * says why there can be no evidence, though some is asked for.
  */
 struct attest *attest_new(struct loop *l, const struct settings *s, const struct policy *policy,
-			  const struct tls_conf *tls, struct error *err);
+			  const struct tls_conf *tls, struct ratelimit *rate, struct error *err);
 void attest_free(struct attest *a); /* NULL is fine */
 
 /*

@@ -34,7 +34,7 @@ struct attest {
 	struct loop *loop;
 	struct nsm *nsm; /* NULL: there is none */
 	struct claims claims;
-	struct ratelimit *rate;
+	struct ratelimit *rate; /* borrowed */
 	struct list queue;
 	unsigned waiting;
 	struct making *running;

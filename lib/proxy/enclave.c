@@ -120,10 +120,12 @@ static bool load(struct enclave *e, struct error *err)
 	struct upstream_config up = {.reach = {.tls = e->tls,
 					       .tunnel_ms = s->timeouts.tunnel_connect,
 					       .tls_ms = s->timeouts.tls_handshake},
-				     .connections_per_target = s->limits.connections_per_target,
-				     .idle_per_target = s->limits.pool_idle,
-				     .idle_total = s->limits.pool_total,
+				     .connections_per_target =
+					     crew_share(e->crew, s->limits.connections_per_target),
+				     .idle_per_target = crew_share(e->crew, s->limits.pool_idle),
+				     .idle_total = crew_share(e->crew, s->limits.pool_total),
 				     .idle_ms = s->timeouts.pool_idle,
+				     .stats = &e->figures->upstream,
 				     .limits = {.head_bytes = s->limits.header_bytes,
 						.fields = s->limits.header_count,
 						.target_bytes = s->limits.url_length}};
@@ -132,14 +134,14 @@ static bool load(struct enclave *e, struct error *err)
 	e->sessions = session_cache_new(SESSIONS_MAX);
 	up.reach.sessions = e->sessions;
 	e->upstream = upstream_new(e->loop, &up);
-	e->attest = attest_new(e->loop, s, &e->policy, e->tls, err);
+	e->attest = attest_new(e->loop, s, &e->policy, e->tls, e->crew->documents, err);
 	if (!e->attest || (s->receipts && !load_receipts(e, err)))
 		return false;
 	struct enclave_status_config status = {.settings = s,
 					       .policy = &e->policy,
 					       .attest = e->attest,
 					       .tls = e->tls,
-					       .metrics = &e->metrics,
+					       .crew = e->crew,
 					       .upstream = e->upstream,
 					       .receipts = e->receipts,
 					       .on_status = on_status,
@@ -149,7 +151,8 @@ static bool load(struct enclave *e, struct error *err)
 	struct front_config front = {.settings = s,
 				     .role = &e->role,
 				     .via = &e->via,
-				     .metrics = &e->metrics,
+				     .crew = e->crew,
+				     .metrics = &e->figures->metrics,
 				     .route = enclave_route,
 				     .on_closed = enclave_check_drained,
 				     .owner = e};
@@ -160,15 +163,17 @@ static bool load(struct enclave *e, struct error *err)
 	return e->ingress != NULL;
 }
 
-struct enclave *enclave_new(struct loop *l, const struct settings *s, struct error *err)
+struct enclave *enclave_new(struct loop *l, const struct settings *s, struct crew *crew, struct error *err)
 {
 	struct enclave *e = mem_zero(sizeof *e);
 	e->loop = l;
 	e->settings = s;
+	e->crew = crew;
+	e->figures = crew_figures(crew);
 	enclave_role_init(e);
 	enclave_channels_init(e);
 	e->signals = signals_out_new(l, render_metrics, e);
-	via_init(&e->via, "enclave", front_new_id());
+	via_init(&e->via, "enclave", crew->id);
 	if (load(e, err))
 		return e;
 	enclave_free(e);

@@ -8,7 +8,7 @@
 #include "base/buf.h"
 #include "base/log_ring.h"
 #include "net/listener.h"
-#include "proxy/settings.h"
+#include "proxy/crew.h"
 
 struct enclave;
 
@@ -22,8 +22,8 @@ struct enclave_surroundings {
 	struct log_ring *lines; /* of our log, for the host to take; borrowed */
 };
 
-/* settings: borrowed. NULL: err says which setting. */
-struct enclave *enclave_new(struct loop *l, const struct settings *s, struct error *err);
+/* settings, crew: borrowed. NULL: err says which setting. */
+struct enclave *enclave_new(struct loop *l, const struct settings *s, struct crew *crew, struct error *err);
 void enclave_free(struct enclave *e); /* what still runs is cut */
 
 /* For the listener of frames; arg is the enclave. */

@@ -21,8 +21,8 @@ static void on_refused(void *owner, struct channel_server *c, const struct error
 {
 	struct enclave *e = owner;
 	(void)c;
-	e->metrics.refused++;
-	metrics_error(&e->metrics, err);
+	e->figures->metrics.refused++;
+	metrics_error(&e->figures->metrics, err);
 	log_write(LOG_WARN, "frames refused", LOG_ERR(err));
 }
 
@@ -30,6 +30,7 @@ static void on_channel_closed(void *owner, struct channel_server *c)
 {
 	struct enclave *e = owner;
 	(void)c;
+	e->figures->connections--;
 	enclave_check_drained(e);
 	if (!e->paused || !e->frames)
 		return;
@@ -58,9 +59,10 @@ void enclave_accept(void *arg, struct stream *s)
 		stream_close(s);
 		return;
 	}
-	e->metrics.connections++;
+	e->figures->metrics.connections++;
+	e->figures->connections++;
 	channel_server_start(s, &e->channels);
-	if (e->channels.count < e->settings->limits.connections)
+	if (e->channels.count < crew_share(e->crew, e->settings->limits.connections))
 		return;
 	e->paused = true;
 	listener_pause(e->frames);

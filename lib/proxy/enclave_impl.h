@@ -31,7 +31,8 @@ struct enclave {
 	struct via via;
 	struct enclave_surroundings around;
 	struct signals_out *signals;
-	struct metrics metrics;
+	struct crew *crew;	 /* borrowed */
+	struct figures *figures; /* ours in it */
 	struct exchange_role role;
 	struct channel_server_config channels;
 	struct listener *frames; /* owned; NULL: stopped, or none */

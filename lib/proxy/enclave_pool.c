@@ -37,7 +37,6 @@ struct enclave_pool {
 	struct list idle;
 	struct list openings;
 	unsigned dialling;
-	struct enclave_pool_stats stats;
 };
 
 /* ---- connections ---- */
@@ -47,7 +46,7 @@ static void leave_idle(struct pooled *c)
 	if (!list_linked(&c->idle))
 		return;
 	list_remove(&c->idle);
-	c->pool->stats.idle--;
+	c->pool->config.stats->idle--;
 }
 
 static void drop(struct pooled *c)
@@ -57,7 +56,7 @@ static void drop(struct pooled *c)
 		c->taken->conn = NULL;
 	timer_stop(c->pool->loop, &c->timer);
 	channel_client_free(c->channel);
-	c->pool->stats.open--;
+	c->pool->config.stats->open--;
 	free(c);
 }
 
@@ -84,7 +83,7 @@ static void on_idle(void *owner, struct channel_client *channel)
 	struct enclave_pool *p = c->pool;
 	(void)channel;
 	list_prepend(&p->idle, &c->idle);
-	p->stats.idle++;
+	p->config.stats->idle++;
 	c->idle_since = loop_now(p->loop);
 	timer_start(p->loop, &c->timer, p->config.idle_ms, on_idle_timeout);
 }
@@ -96,8 +95,8 @@ static struct pooled *new_conn(struct enclave_pool *p, struct stream *s)
 	struct channel_client_events events = {.on_idle = on_idle, .on_dead = on_dead, .owner = c};
 	c->channel =
 		channel_client_new(s, &p->config.limits, p->config.enclave.kind != ADDRESS_HYBRID, &events);
-	p->stats.open++;
-	p->stats.opened++;
+	p->config.stats->open++;
+	p->config.stats->opened++;
 	return c;
 }
 
@@ -148,10 +147,8 @@ static void on_done(struct task *t)
 	}
 	if (c)
 		c->taken = NULL;
-	if (o->failed) {
-		o->pool->stats.failed++;
-		o->pool->stats.last_error = o->err;
-	}
+	if (o->failed)
+		o->pool->config.stats->failed++;
 	if (o->ping_fn) {
 		start_ping(o);
 		return;
@@ -188,9 +185,9 @@ static void on_dialled(void *arg, struct stream *s, const struct error *err)
 static void dial_new(struct opening *o)
 {
 	struct enclave_pool *p = o->pool;
-	if (p->stats.open + p->dialling >= p->config.max && !list_empty(&p->idle))
+	if (p->config.stats->open + p->dialling >= p->config.max && !list_empty(&p->idle))
 		drop(container_of(p->idle.prev, struct pooled, idle)); /* one that only waits makes room */
-	if (p->stats.open + p->dialling >= p->config.max) {
+	if (p->config.stats->open + p->dialling >= p->config.max) {
 		o->failed = !error_set_hop(&o->err, ERR_LIMIT, HOP_HOST,
 					   "all %u connections to the enclave are in use", p->config.max);
 		loop_post(p->loop, &o->done, on_done);
@@ -297,11 +294,6 @@ void enclave_pool_free(struct enclave_pool *p)
 	while (!list_empty(&p->openings))
 		cancel(container_of(p->openings.next, struct opening, link));
 	enclave_pool_close_idle(p);
-	CHECK(p->stats.open == 0);
+	CHECK(p->config.stats->open == 0);
 	free(p);
-}
-
-const struct enclave_pool_stats *enclave_pool_stats(const struct enclave_pool *p)
-{
-	return &p->stats;
 }

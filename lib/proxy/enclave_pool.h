@@ -10,6 +10,7 @@
 #include "net/address.h"
 #include "proxy/channel.h"
 #include "proxy/exchange.h"
+#include "proxy/figures.h"
 
 struct enclave_pool;
 
@@ -19,12 +20,7 @@ struct enclave_pool_config {
 	unsigned max; /* in use or idle */
 	uint64_t connect_ms;
 	uint64_t idle_ms;
-};
-
-struct enclave_pool_stats {
-	uint64_t opened, failed;
-	unsigned open, idle;
-	struct error last_error; /* kind ERR_NONE: none so far */
+	struct enclave_pool_stats *stats; /* borrowed */
 };
 
 struct enclave_pool *enclave_pool_new(struct loop *l, const struct enclave_pool_config *config);
@@ -38,7 +34,5 @@ void enclave_pool_cancel(struct enclave_pool *p, void *opening);
 /* One callback: the enclave's status (JSON) and how long it took, or why there is none. */
 typedef void enclave_ping_fn(void *arg, struct span status, uint64_t us, const struct error *err);
 void enclave_pool_ping(struct enclave_pool *p, enclave_ping_fn *fn, void *arg);
-
-const struct enclave_pool_stats *enclave_pool_stats(const struct enclave_pool *p);
 
 #endif

@@ -115,7 +115,7 @@ static bool on_response(void *owner, struct exchange *x, struct head *h, struct 
 static void on_done(void *owner, struct exchange *x)
 {
 	struct enclave *e = owner;
-	account_exchange(exchange_info(x), &e->metrics);
+	account_exchange(exchange_info(x), &e->figures->metrics);
 	front_done(x);
 	enclave_status_done(e->status, x);
 	attest_done(e->attest, x);

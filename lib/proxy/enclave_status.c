@@ -15,7 +15,6 @@
 struct enclave_status {
 	struct loop *loop;
 	struct enclave_status_config config;
-	uint64_t started_us;
 	struct health_hop tunnel;
 	struct health_report report; /* the tunnel's own */
 	bool ok;
@@ -24,6 +23,7 @@ struct enclave_status {
 	bool host_waits;	    /* on_status is owed */
 	struct local_waiting local; /* requests for /health */
 	struct task answer;
+	uint64_t chain_hits, receipts; /* that stand in the figures */
 	char policy_hex[65], trust_hex[65];
 };
 
@@ -51,7 +51,8 @@ static void render(struct enclave_status *s, struct buf *out)
 		   set->tls.verify_certificates ? "true" : "false", tls_conf_root_count(s->config.tls),
 		   s->trust_hex);
 	attest_status(s->config.attest, &extra);
-	s->ok = health_json(out, "enclave", set, s->started_us, &s->tunnel, buf_text(&extra));
+	s->ok = health_json(out, "enclave", set, crew_started_us(s->config.crew), &s->tunnel,
+			    buf_text(&extra));
 	buf_free(&extra);
 }
 
@@ -105,12 +106,26 @@ void enclave_status_ask(struct enclave_status *s)
 	ask(s);
 }
 
+/* Into the figures, which outlive those that do the counting. */
+static void count(struct enclave_status *s)
+{
+	struct figures *f = crew_figures(s->config.crew);
+	struct chain_cache_stats now;
+	tls_conf_chain_stats(s->config.tls, &now);
+	uint64_t signed_now = s->config.receipts ? witness_key_signed(s->config.receipts) : 0;
+	f->chain_hits += now.hits - s->chain_hits;
+	f->receipts += signed_now - s->receipts;
+	s->chain_hits = now.hits;
+	s->receipts = signed_now;
+}
+
 void enclave_status_metrics(struct enclave_status *s, struct buf *out)
 {
-	const struct upstream_stats *up = upstream_stats(s->config.upstream);
-	struct chain_cache_stats chains;
-	tls_conf_chain_stats(s->config.tls, &chains);
-	metrics_render(s->config.metrics, "enclave", out);
+	struct figures f;
+	const struct upstream_stats *up = &f.upstream;
+	count(s);
+	crew_total(s->config.crew, &f);
+	metrics_render(&f.metrics, "enclave", out);
 	metrics_line(out, "enclave", "gauge", "upstream_connections",
 		     "Connections to services that are open.", up->open);
 	metrics_line(out, "enclave", "gauge", "upstream_idle", "Of these, idle in the pool.", up->idle);
@@ -122,11 +137,11 @@ void enclave_status_metrics(struct enclave_status *s, struct buf *out)
 	metrics_line(out, "enclave", "counter", "tls_resumed_total", "Resumed TLS handshakes.",
 		     up->tls_resumed);
 	metrics_line(out, "enclave", "counter", "tls_chain_hits_total",
-		     "Certificate chains that were known already.", chains.hits);
+		     "Certificate chains that were known already.", f.chain_hits);
 	if (s->config.receipts)
 		metrics_line(out, "enclave", "counter", "receipts_total", "Receipts that were signed.",
-			     witness_key_signed(s->config.receipts));
-	metrics_line(out, "enclave", "counter", "log_dropped_total", "Log lines lost.", log_dropped());
+			     f.receipts);
+	crew_metrics(s->config.crew, "enclave", &f, out);
 	s->config.on_metrics(s->config.owner, out);
 }
 
@@ -154,6 +169,7 @@ void enclave_status_reply(struct enclave_status *s, struct exchange *x)
 
 void enclave_status_done(struct enclave_status *s, const struct exchange *x)
 {
+	count(s);
 	local_forget(&s->local, x);
 }
 
@@ -178,7 +194,6 @@ struct enclave_status *enclave_status_new(struct loop *l, const struct enclave_s
 	struct enclave_status *s = mem_zero(sizeof *s);
 	s->loop = l;
 	s->config = *config;
-	s->started_us = monotonic_us();
 	s->tunnel.name = "tunnel";
 	s->tunnel.address = config->settings->enclave.tunnel;
 	s->tunnel.report = &s->report;

@@ -4,8 +4,7 @@
 #define PROXY_ENCLAVE_STATUS_H
 
 #include "proxy/attest.h"
-#include "proxy/metrics.h"
-#include "proxy/settings.h"
+#include "proxy/crew.h"
 #include "proxy/upstream.h"
 
 struct enclave_status;
@@ -15,7 +14,7 @@ struct enclave_status_config { /* all borrowed */
 	const struct policy *policy;
 	const struct tls_conf *tls;
 	const struct attest *attest;
-	const struct metrics *metrics;
+	struct crew *crew;
 	struct upstream *upstream;
 	const struct witness_key *receipts; /* NULL: none are given */
 	/* The answer to enclave_status_ask; json is valid during the call. From the loop. */

@@ -8,10 +8,8 @@
 #include "http/server_conn.h"
 #include "proxy/access.h"
 #include "proxy/auth.h"
-#include "proxy/ratelimit.h"
 
 #define LISTENERS_MAX 8
-#define CLIENTS_MAX   65536 /* told apart by the rate limit */
 
 struct front {
 	struct loop *loop;
@@ -20,8 +18,8 @@ struct front {
 	struct listener *listeners[LISTENERS_MAX];
 	size_t listener_count;
 	bool paused;
-	struct auth *auth;	     /* NULL: nobody has to say who he is */
-	struct ratelimit *ratelimit; /* NULL: no limit */
+	struct auth *auth; /* NULL: nobody has to say who he is */
+	uint32_t most;	   /* connections */
 };
 
 /* What an exchange holds at its front; exchange_info.tag. */
@@ -137,20 +135,20 @@ static void on_request(void *owner, struct server_conn *conn, struct leg *leg, s
 	struct exchange *x = exchange_new(f->loop, f->config.role, front_new_id(), leg, part);
 	struct exchange_info *info = exchange_info(x);
 	info->client = server_conn_stream(conn);
-	if (!f->auth && !f->ratelimit) {
+	struct ratelimit *clients = f->config.crew->clients;
+	if (!f->auth && !clients) {
 		admitted(f, x);
 		return;
 	}
 	struct visit *visit = info->tag = mem_zero(sizeof *visit);
 	visit->front = f;
 	struct error err;
-	if (f->ratelimit) {
+	if (clients) {
 		char key[RATELIMIT_KEY_MAX];
 		struct stream_peer peer;
 		stream_peer(server_conn_stream(conn), &peer);
 		ratelimit_key(&peer, key);
-		visit->client =
-			ratelimit_begin(f->ratelimit, key, loop_now(f->loop), &info->retry_after, &err);
+		visit->client = ratelimit_begin(clients, key, loop_now(f->loop), &info->retry_after, &err);
 		if (!visit->client) {
 			refuse(x, &err);
 			return;
@@ -168,7 +166,7 @@ void front_done(struct exchange *x)
 	if (!visit)
 		return;
 	if (visit->client)
-		ratelimit_done(visit->front->ratelimit, visit->client);
+		ratelimit_done(visit->front->config.crew->clients, visit->client);
 	if (visit->checking)
 		visit->checking->x = NULL;
 	free(visit);
@@ -188,13 +186,14 @@ static void on_refused(void *owner, struct server_conn *conn, const struct error
 
 static bool is_full(const struct front *f)
 {
-	return f->conns.count >= f->config.settings->limits.connections;
+	return f->conns.count >= f->most;
 }
 
 static void on_closed(void *owner, struct server_conn *conn)
 {
 	struct front *f = owner;
 	(void)conn;
+	crew_figures(f->config.crew)->connections--;
 	f->config.on_closed(f->config.owner);
 	if (!f->paused)
 		return;
@@ -215,6 +214,7 @@ void front_accept(void *arg, struct stream *s)
 		return;
 	}
 	f->config.metrics->connections++;
+	crew_figures(f->config.crew)->connections++;
 	server_conn_start(s, &f->conns);
 	if (!is_full(f))
 		return;
@@ -231,6 +231,7 @@ struct front *front_new(struct loop *l, const struct front_config *config, struc
 	struct front *f = mem_zero(sizeof *f);
 	f->loop = l;
 	f->config = *config;
+	f->most = crew_share(config->crew, s->limits.connections);
 	f->conns = (struct server_conn_config){.limits = {.head_bytes = s->limits.header_bytes,
 							  .fields = s->limits.header_count,
 							  .target_bytes = s->limits.url_length},
@@ -242,11 +243,6 @@ struct front *front_new(struct loop *l, const struct front_config *config, struc
 					       .on_closed = on_closed,
 					       .owner = f};
 	list_init(&f->conns.conns);
-	if (s->limits.client_rate || s->limits.client_connections)
-		f->ratelimit =
-			ratelimit_new(&(struct ratelimit_settings){.per_second = s->limits.client_rate,
-								   .at_a_time = s->limits.client_connections,
-								   .clients = CLIENTS_MAX});
 	if (s->access.auth.count && !config->app) {
 		config->role->challenge = AUTH_CHALLENGE;
 		f->auth = auth_new(&s->access.auth, err);
@@ -288,7 +284,6 @@ void front_free(struct front *f)
 		return;
 	stop_listening(f);
 	server_conn_close_all(&f->conns);
-	ratelimit_free(f->ratelimit);
 	auth_free(f->auth);
 	free(f);
 }

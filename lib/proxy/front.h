@@ -9,9 +9,8 @@
 
 #include "http/hop.h"
 #include "net/listener.h"
+#include "proxy/crew.h"
 #include "proxy/exchange.h"
-#include "proxy/metrics.h"
-#include "proxy/settings.h"
 
 struct front;
 
@@ -19,6 +18,7 @@ struct front_config {
 	const struct settings *settings; /* borrowed */
 	struct exchange_role *role;	 /* borrowed; on_done must call front_done */
 	struct via *via;		 /* borrowed */
+	struct crew *crew;		 /* borrowed */
 	struct metrics *metrics;	 /* borrowed */
 	/* Every request is for an application: no other target is looked for, and who may ask is its
 	 * business. */

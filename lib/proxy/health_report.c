@@ -49,6 +49,8 @@ static const struct member {
 	{TUNNEL "version", WORD},
 	{TUNNEL "uptime", COUNT},
 	{TUNNEL "allow", WORD},
+	{TUNNEL "workers", COUNT},
+	{TUNNEL "restarts", COUNT},
 	{TUNNEL "open", COUNT},
 	{TUNNEL "accepted", COUNT},
 	{TUNNEL "connected", COUNT},

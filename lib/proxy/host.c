@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "net/frame.h"
 #include "proxy/account.h"
 #include "proxy/enclave_pool.h"
 #include "proxy/front.h"
@@ -23,13 +24,12 @@ struct host {
 	struct loop *loop;
 	const struct settings *settings;
 	struct via via;
-	struct metrics metrics;
+	struct crew *crew;
 	struct exchange_role role;
 	struct enclave_pool *pool;
-	struct signals_in *signals; /* NULL: not wanted */
+	struct signals_in *signals; /* NULL: not wanted, or another worker's */
 	struct front *front;
 	struct ingress_host *ingress; /* NULL: there is none */
-	uint64_t started_us;
 	struct local_waiting waiting; /* for the answer to a ping */
 	struct error last_error;      /* of reaching the enclave */
 	bool pinging;
@@ -153,7 +153,7 @@ static void on_check_drained(struct task *t)
 {
 	struct host *h = container_of(t, struct host, check_drained);
 	if (!list_empty(&h->role.running) || front_connections(h->front) || h->pinging ||
-	    (h->ingress && ingress_host_stats(h->ingress)->open))
+	    (h->ingress && ingress_host_open(h->ingress)))
 		return;
 	h->draining = false;
 	h->drained(h->drained_arg);
@@ -172,7 +172,7 @@ static void on_done(void *owner, struct exchange *x)
 	struct exchange_info *info = exchange_info(x);
 	if (info->failed && info->err.hop == HOP_ENCLAVE)
 		h->last_error = info->err;
-	account_exchange(info, &h->metrics);
+	account_exchange(info, &crew_figures(h->crew)->metrics);
 	front_done(x);
 	local_forget(&h->waiting, x);
 	check_drained(h);
@@ -201,7 +201,7 @@ static void on_pong(void *arg, struct span status, uint64_t us, const struct err
 				     .last = h->last_error,
 				     .report = &report};
 	buf_init(&json, BLOCK_SIZE);
-	bool ok = health_json(&json, "host", h->settings, h->started_us, &enclave, NULL);
+	bool ok = health_json(&json, "host", h->settings, crew_started_us(h->crew), &enclave, NULL);
 	local_answer_all(&h->waiting, buf_span(&json), ok);
 	buf_free(&json);
 	health_report_free(&report);
@@ -218,58 +218,59 @@ static void start_ping(struct host *h)
 
 static void render_metrics(struct host *h, struct buf *out)
 {
-	const struct enclave_pool_stats *pool = enclave_pool_stats(h->pool);
-	metrics_render(&h->metrics, "host", out);
+	struct figures f;
+	crew_total(h->crew, &f);
+	metrics_render(&f.metrics, "host", out);
 	metrics_line(out, "host", "gauge", "client_connections", "Client connections that are open.",
-		     front_connections(h->front));
+		     f.connections);
 	metrics_line(out, "host", "gauge", "enclave_connections", "Connections to the enclave that are open.",
-		     pool->open);
-	metrics_line(out, "host", "gauge", "enclave_idle", "Of these, idle in the pool.", pool->idle);
+		     f.pool.open);
+	metrics_line(out, "host", "gauge", "enclave_idle", "Of these, idle in the pool.", f.pool.idle);
 	metrics_line(out, "host", "counter", "enclave_opened_total", "Connections to the enclave opened.",
-		     pool->opened);
+		     f.pool.opened);
 	metrics_line(out, "host", "counter", "enclave_failed_total",
-		     "Times the enclave could not be reached.", pool->failed);
+		     "Times the enclave could not be reached.", f.pool.failed);
 	if (h->ingress) {
-		const struct ingress_host_stats *in = ingress_host_stats(h->ingress);
 		metrics_line(out, "host", "gauge", "ingress_connections",
-			     "Ingress connections that are open.", in->open);
+			     "Ingress connections that are open.", f.ingress.open);
 		metrics_line(out, "host", "counter", "ingress_accepted_total",
-			     "Ingress connections accepted.", in->accepted);
+			     "Ingress connections accepted.", f.ingress.accepted);
 		metrics_line(out, "host", "counter", "ingress_failed_total",
-			     "Of these, those that did not reach the enclave.", in->failed);
+			     "Of these, those that did not reach the enclave.", f.ingress.failed);
 	}
-	metrics_line(out, "host", "gauge", "uptime_seconds", "Since the start.",
-		     (monotonic_us() - h->started_us) / 1000000);
-	metrics_line(out, "host", "counter", "log_dropped_total", "Log lines lost.", log_dropped());
+	crew_metrics(h->crew, "host", &f, out);
 }
 
 /* Ours, and what the enclave said last. */
 static void render_all(struct host *h, struct buf *out)
 {
-	struct buf own;
-	struct span theirs = h->signals ? signals_in_metrics(h->signals) : (struct span){0};
+	struct buf own, theirs;
 	buf_init(&own, BLOCK_SIZE);
+	buf_init(&theirs, FRAME_METRICS_MAX);
+	crew_told(h->crew, &theirs);
 	render_metrics(h, &own);
 	metrics_line(&own, "host", "gauge", "enclave_watched",
 		     "1: the enclave's metrics and log lines arrive.", theirs.n > 0);
-	metrics_merge(buf_span(&own), theirs, out);
+	metrics_merge(buf_span(&own), buf_span(&theirs), out);
 	buf_free(&own);
+	buf_free(&theirs);
 }
 
 /* ---- life ---- */
 
-struct host *host_new(struct loop *l, const struct settings *s, struct error *err)
+struct host *host_new(struct loop *l, const struct settings *s, struct crew *crew, struct error *err)
 {
 	struct enclave_pool_config pool = {.limits = PARSE_LIMITS_MAX,
-					   .max = s->limits.enclave_connections,
+					   .max = crew_share(crew, s->limits.enclave_connections),
 					   .connect_ms = s->timeouts.enclave_connect,
-					   .idle_ms = s->timeouts.pool_idle};
+					   .idle_ms = s->timeouts.pool_idle,
+					   .stats = &crew_figures(crew)->pool};
 	if (!address_parse(s->host_proxy.enclave, &pool.enclave, err))
 		return NULL;
 	struct host *h = mem_zero(sizeof *h);
 	h->loop = l;
 	h->settings = s;
-	h->started_us = monotonic_us();
+	h->crew = crew;
 	uint64_t enclave_ms =
 		s->timeouts.tunnel_connect + s->timeouts.tls_handshake + s->timeouts.response_header;
 	h->role = (struct exchange_role){.agent = AGENT,
@@ -289,20 +290,21 @@ struct host *host_new(struct loop *l, const struct settings *s, struct error *er
 	list_init(&h->role.running);
 	h->role.pipes = splice_pool_new(PIPES);
 	local_init(&h->waiting);
-	via_init(&h->via, "host", front_new_id());
+	via_init(&h->via, "host", crew->id);
 	h->pool = enclave_pool_new(l, &pool);
-	if (s->host_proxy.enclave_log)
-		h->signals = signals_in_start(l, &pool.enclave, s->timeouts.enclave_connect);
+	if (s->host_proxy.enclave_log && crew->index == 0) /* every line once */
+		h->signals = signals_in_start(l, &pool.enclave, s->timeouts.enclave_connect, crew);
 	struct front_config front = {.settings = s,
 				     .role = &h->role,
 				     .via = &h->via,
-				     .metrics = &h->metrics,
+				     .crew = crew,
+				     .metrics = &crew_figures(crew)->metrics,
 				     .route = on_route,
 				     .on_closed = check_drained,
 				     .owner = h};
 	h->front = front_new(l, &front, err);
 	if (h->front && s->ingress.listen[0])
-		h->ingress = ingress_host_new(l, s, check_drained, h, err);
+		h->ingress = ingress_host_new(l, s, crew, check_drained, h, err);
 	if (h->front && (h->ingress || !s->ingress.listen[0]))
 		return h;
 	host_free(h);

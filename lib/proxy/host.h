@@ -7,11 +7,12 @@
 #define PROXY_HOST_H
 
 #include "net/listener.h"
-#include "proxy/settings.h"
+#include "proxy/crew.h"
 
 struct host;
 
-struct host *host_new(struct loop *l, const struct settings *s, struct error *err); /* settings: borrowed */
+/* settings, crew: borrowed */
+struct host *host_new(struct loop *l, const struct settings *s, struct crew *crew, struct error *err);
 void host_free(struct host *h);		       /* what still runs is cut */
 void host_accept(void *arg, struct stream *s); /* for its listeners; arg is the host */
 void host_add(struct host *h, struct listener *li);

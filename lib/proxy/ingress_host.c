@@ -23,7 +23,8 @@ struct ingress_host {
 	struct listener *listener;
 	struct list passages;
 	bool paused;
-	struct ingress_host_stats stats;
+	struct ingress_host_stats *stats; /* borrowed, from the crew */
+	uint32_t most;
 	void (*on_over)(void *owner);
 	void *owner;
 };
@@ -38,7 +39,7 @@ static void drop(struct passage *p)
 	stream_close(p->client);
 	list_remove(&p->link);
 	free(p);
-	h->stats.open--;
+	h->stats->open--;
 	if (h->paused && h->listener) {
 		h->paused = false;
 		listener_resume(h->listener);
@@ -57,8 +58,8 @@ static void on_relayed(void *arg, const struct relay_result *r)
 	struct passage *p = arg;
 	struct ingress_host *h = p->host;
 	p->relay = NULL;
-	h->stats.up += r->a_to_b;
-	h->stats.down += r->b_to_a;
+	h->stats->up += r->a_to_b;
+	h->stats->down += r->b_to_a;
 	log_write(LOG_INFO, "ingress", LOG_UINT("up", r->a_to_b), LOG_UINT("down", r->b_to_a),
 		  LOG_MS("ms", (loop_now(h->loop) - p->started) * 1000),
 		  LOG_STR("error", r->err ? error_kind_name(r->err->kind) : NULL));
@@ -71,7 +72,7 @@ static void on_dialled(void *arg, struct stream *s, const struct error *err)
 	struct ingress_host *h = p->host;
 	p->dial = NULL;
 	if (err) {
-		h->stats.failed++;
+		h->stats->failed++;
 		log_write(LOG_WARN, "ingress: the enclave is not reached", LOG_ERR(err));
 		over(p);
 		return;
@@ -91,19 +92,24 @@ void ingress_host_accept(void *arg, struct stream *s)
 	p->client = s;
 	p->started = loop_now(h->loop);
 	list_append(&h->passages, &p->link);
-	h->stats.accepted++;
+	h->stats->accepted++;
 	p->dial = dial_start(h->loop, &h->enclave, h->settings->timeouts.enclave_connect, on_dialled, p);
-	if (++h->stats.open < h->settings->limits.connections)
+	if (++h->stats->open < h->most)
 		return;
 	h->paused = true;
 	listener_pause(h->listener);
 }
 
-struct ingress_host *ingress_host_new(struct loop *l, const struct settings *s, void (*on_over)(void *owner),
-				      void *owner, struct error *err)
+struct ingress_host *ingress_host_new(struct loop *l, const struct settings *s, struct crew *crew,
+				      void (*on_over)(void *owner), void *owner, struct error *err)
 {
 	struct ingress_host *h = mem_zero(sizeof *h);
-	*h = (struct ingress_host){.loop = l, .settings = s, .on_over = on_over, .owner = owner};
+	*h = (struct ingress_host){.loop = l,
+				   .settings = s,
+				   .stats = &crew_figures(crew)->ingress,
+				   .most = crew_share(crew, s->limits.connections),
+				   .on_over = on_over,
+				   .owner = owner};
 	list_init(&h->passages);
 	if (address_parse(s->ingress.enclave, &h->enclave, err))
 		return h;
@@ -123,9 +129,9 @@ void ingress_host_drain(struct ingress_host *h)
 	h->listener = NULL;
 }
 
-const struct ingress_host_stats *ingress_host_stats(const struct ingress_host *h)
+uint64_t ingress_host_open(const struct ingress_host *h)
 {
-	return &h->stats;
+	return h->stats->open;
 }
 
 void ingress_host_free(struct ingress_host *h)

@@ -6,22 +6,17 @@
 #define PROXY_INGRESS_HOST_H
 
 #include "net/listener.h"
-#include "proxy/settings.h"
+#include "proxy/crew.h"
 
 struct ingress_host;
 
-struct ingress_host_stats {
-	uint64_t accepted, failed, up, down; /* failed: the enclave was not reached */
-	unsigned open;
-};
-
-/* settings: borrowed. on_over: a connection has gone. */
-struct ingress_host *ingress_host_new(struct loop *l, const struct settings *s, void (*on_over)(void *owner),
-				      void *owner, struct error *err);
+/* settings, crew: borrowed. on_over: a connection has gone. */
+struct ingress_host *ingress_host_new(struct loop *l, const struct settings *s, struct crew *crew,
+				      void (*on_over)(void *owner), void *owner, struct error *err);
 void ingress_host_accept(void *arg, struct stream *s); /* for its listener; arg is the ingress_host */
 void ingress_host_add(struct ingress_host *h, struct listener *li);
 void ingress_host_drain(struct ingress_host *h); /* accepts no more */
-const struct ingress_host_stats *ingress_host_stats(const struct ingress_host *h);
+uint64_t ingress_host_open(const struct ingress_host *h);
 void ingress_host_free(struct ingress_host *h); /* what still runs is cut; NULL is fine */
 
 #endif

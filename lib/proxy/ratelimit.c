@@ -4,36 +4,129 @@
 #include <stdlib.h>
 
 #include "base/check.h"
-#include "base/list.h"
 #include "base/mem.h"
+#include "base/shared.h"
 #include "net/ip.h"
 #include "tls/hash.h"
 
 /* Levels are in thousandths of a token, so that a millisecond's share of any rate is a whole number. */
 #define TOKEN 1000
 
+/* Places are told by number, for every process may have the table at another address. 0: none. */
+typedef uint32_t place;
+
 struct ratelimit_client {
-	struct list idle;	       /* in r->idle while nothing runs */
-	struct ratelimit_client *next; /* in its bucket */
+	place newer, older; /* in the row of the idle, while nothing runs; of one that does: itself */
+	place next;	    /* in its bucket */
+	uint32_t running;   /* in all workers */
 	uint64_t level, seen_ms;
-	uint32_t running;
 	char key[RATELIMIT_KEY_MAX]; /* "" while the place was never taken */
+};
+
+/*
+ * Shared by the workers:   table | clients, at[0] being the ends of the row of the idle | buckets | held
+ *
+ * held is what each worker has running of each client, so that what a worker held that died can be given
+ * back.
+ */
+struct table {
+	struct shared_lock lock;
+	struct ratelimit_client at[];
 };
 
 struct ratelimit {
 	uint64_t per_second, full; /* tokens; thousandths */
-	uint32_t at_a_time;
+	uint32_t at_a_time, places, workers, mask, worker;
 	uint8_t seed[HASH_SIZE];
-	struct list idle;		   /* quiet longest first */
-	struct ratelimit_client *clients;  /* owned */
-	struct ratelimit_client **buckets; /* owned */
-	uint32_t mask;
+	size_t size;
+	struct table *table;		  /* owned, as far as this process has it */
+	struct ratelimit_client *clients; /* [0] .. [places] in it */
+	place *buckets;
+	uint32_t *held; /* [worker][place] */
 };
+
+/* What stands in shared memory may be anything, if one of those who share it is not himself any more. */
+static struct ratelimit_client *at(const struct ratelimit *r, place p)
+{
+	return &r->clients[p <= r->places ? p : 0];
+}
+
+/* ---- the row of the idle: quiet longest is the oldest ---- */
+
+static void leave_row(struct ratelimit *r, place p)
+{
+	struct ratelimit_client *c = at(r, p);
+	at(r, c->newer)->older = c->older;
+	at(r, c->older)->newer = c->newer;
+	c->newer = c->older = p;
+}
+
+static void join_row(struct ratelimit *r, place p)
+{
+	struct ratelimit_client *c = at(r, p), *ends = &r->clients[0];
+	c->older = ends->older; /* the ends' older neighbour is the newest: it is a ring */
+	c->newer = 0;
+	at(r, c->older)->newer = p;
+	ends->older = p;
+}
+
+static bool in_row(const struct ratelimit *r, place p)
+{
+	return at(r, p)->newer != p;
+}
+
+/* Keyed, so that nobody can choose addresses that fall into one bucket. */
+static place *bucket_of(struct ratelimit *r, const char *key)
+{
+	struct span keyed[] = {{(const char *)r->seed, sizeof r->seed},
+			       {key, strnlen(key, RATELIMIT_KEY_MAX)}};
+	uint8_t hash[HASH_SIZE];
+	uint32_t n;
+
+	hash_sha256(keyed, countof(keyed), hash);
+	memcpy(&n, hash, sizeof n);
+	return &r->buckets[n & r->mask];
+}
+
+/* Rows and buckets from nothing but the clients and what each worker holds of them. */
+static void build(struct ratelimit *r)
+{
+	r->clients[0] = (struct ratelimit_client){0};
+	memset(r->buckets, 0, (r->mask + (size_t)1) * sizeof *r->buckets);
+	for (place p = 1; p <= r->places; p++) {
+		struct ratelimit_client *c = &r->clients[p];
+		c->newer = c->older = p;
+		c->running = 0;
+		for (uint32_t w = 0; w < r->workers; w++)
+			c->running += r->held[w * (size_t)(r->places + 1) + p];
+		if (!c->running)
+			join_row(r, p);
+		c->key[RATELIMIT_KEY_MAX - 1] = '\0';
+		if (!c->key[0])
+			continue;
+		place *bucket = bucket_of(r, c->key);
+		c->next = *bucket;
+		*bucket = p;
+	}
+}
+
+/* Who died while he had the lock may have left anything between two clients, and the level of one. */
+static void take_lock(struct ratelimit *r)
+{
+	if (shared_lock_take(&r->table->lock))
+		return;
+	for (place p = 1; p <= r->places; p++)
+		if (r->clients[p].level > r->full)
+			r->clients[p].level = r->full;
+	build(r);
+}
+
+/* ---- life ---- */
 
 struct ratelimit *ratelimit_new(const struct ratelimit_settings *s)
 {
 	struct ratelimit *r = mem_zero(sizeof *r);
-	uint32_t buckets = 1;
+	size_t buckets = 1;
 
 	CHECK(s->clients > 0 && s->clients <= 1u << 24);
 	while (buckets < s->clients)
@@ -41,13 +134,18 @@ struct ratelimit *ratelimit_new(const struct ratelimit_settings *s)
 	r->per_second = s->per_second;
 	r->full = (uint64_t)(s->burst ? s->burst : s->per_second) * TOKEN;
 	r->at_a_time = s->at_a_time;
-	r->mask = buckets - 1;
+	r->places = s->clients;
+	r->workers = s->workers ? s->workers : 1;
+	r->mask = (uint32_t)buckets - 1;
 	hash_random_key(r->seed);
-	list_init(&r->idle);
-	r->clients = mem_zero(s->clients * sizeof *r->clients);
-	r->buckets = mem_zero(buckets * sizeof(*r->buckets));
-	for (uint32_t i = 0; i < s->clients; i++)
-		list_append(&r->idle, &r->clients[i].idle);
+	size_t places = (size_t)r->places + 1;
+	r->size = sizeof *r->table + places * sizeof *r->clients + buckets * sizeof *r->buckets +
+		  r->workers * places * sizeof *r->held;
+	r->table = shared_new(r->size);
+	r->clients = r->table->at;
+	r->buckets = (place *)(r->clients + places);
+	r->held = r->buckets + buckets;
+	build(r);
 	return r;
 }
 
@@ -55,9 +153,23 @@ void ratelimit_free(struct ratelimit *r)
 {
 	if (!r)
 		return;
-	free(r->clients);
-	free(r->buckets);
+	shared_free(r->table, r->size);
 	free(r);
+}
+
+static uint32_t *held_by(struct ratelimit *r, uint32_t worker)
+{
+	CHECK(worker < r->workers);
+	return r->held + worker * (size_t)(r->places + 1);
+}
+
+void ratelimit_join(struct ratelimit *r, uint32_t worker)
+{
+	take_lock(r);
+	memset(held_by(r, worker), 0, (r->places + (size_t)1) * sizeof *r->held);
+	build(r);
+	shared_lock_give(&r->table->lock);
+	r->worker = worker;
 }
 
 void ratelimit_key(const struct stream_peer *peer, char out[RATELIMIT_KEY_MAX])
@@ -82,46 +194,36 @@ void ratelimit_key(const struct stream_peer *peer, char out[RATELIMIT_KEY_MAX])
 		 ip.version == 6 && ip_classify(&ip) != IP_MAPPED ? "/64" : "");
 }
 
-/* Keyed, so that nobody can choose addresses that fall into one bucket. */
-static struct ratelimit_client **bucket_of(struct ratelimit *r, const char *key)
+static void forget(struct ratelimit *r, place p)
 {
-	struct span keyed[] = {{(const char *)r->seed, sizeof r->seed}, span_of(key)};
-	uint8_t hash[HASH_SIZE];
-	uint32_t n;
+	place *link = bucket_of(r, at(r, p)->key);
 
-	hash_sha256(keyed, countof(keyed), hash);
-	memcpy(&n, hash, sizeof n);
-	return &r->buckets[n & r->mask];
+	while (*link != p && *link)
+		link = &at(r, *link)->next;
+	if (*link)
+		*link = at(r, p)->next;
 }
 
-static void forget(struct ratelimit *r, struct ratelimit_client *c)
+/* The client's place: its own, or that of who has been quiet longest. 0 when none is quiet. */
+static place find(struct ratelimit *r, const char *key, uint64_t now_ms)
 {
-	struct ratelimit_client **at = bucket_of(r, c->key);
+	place *bucket = bucket_of(r, key), p;
 
-	while (*at != c)
-		at = &(*at)->next;
-	*at = c->next;
-}
-
-/* The client's place: its own, or that of who has been quiet longest. NULL when none is quiet. */
-static struct ratelimit_client *find(struct ratelimit *r, const char *key, uint64_t now_ms)
-{
-	struct ratelimit_client **bucket = bucket_of(r, key), *c;
-
-	for (c = *bucket; c; c = c->next)
-		if (strcmp(c->key, key) == 0)
-			return c;
-	if (list_empty(&r->idle))
-		return NULL;
-	c = container_of(r->idle.next, struct ratelimit_client, idle);
+	for (p = *bucket; p; p = at(r, p)->next)
+		if (strncmp(at(r, p)->key, key, RATELIMIT_KEY_MAX) == 0)
+			return p <= r->places ? p : 0;
+	p = r->clients[0].newer; /* behind the ends the ring begins with the oldest */
+	if (!p || p > r->places)
+		return 0;
+	struct ratelimit_client *c = at(r, p);
 	if (c->key[0])
-		forget(r, c);
+		forget(r, p);
 	snprintf(c->key, sizeof c->key, "%s", key);
 	c->level = r->full;
 	c->seen_ms = now_ms;
 	c->next = *bucket;
-	*bucket = c;
-	return c;
+	*bucket = p;
+	return p;
 }
 
 static void refill(const struct ratelimit *r, struct ratelimit_client *c, uint64_t now_ms)
@@ -136,24 +238,24 @@ static void refill(const struct ratelimit *r, struct ratelimit_client *c, uint64
 		c->level += passed * r->per_second;
 }
 
-static struct ratelimit_client *refuse(struct error *err, unsigned *retry_after, unsigned seconds,
-				       const char *why)
+static place refuse(struct error *err, unsigned *retry_after, unsigned seconds, const char *why)
 {
 	*retry_after = seconds;
 	error_set(err, ERR_RATE, "%s", why);
-	return NULL;
+	return 0;
 }
 
-struct ratelimit_client *ratelimit_begin(struct ratelimit *r, const char *key, uint64_t now_ms,
-					 unsigned *retry_after, struct error *err)
+static place begin(struct ratelimit *r, const char *key, uint64_t now_ms, unsigned *retry_after,
+		   struct error *err)
 {
-	struct ratelimit_client *c = find(r, key, now_ms);
+	place p = find(r, key, now_ms);
+	struct ratelimit_client *c = &r->clients[p];
 
-	if (!c)
+	if (!p)
 		return refuse(err, retry_after, 1, "too many clients have requests running");
-	if (list_linked(&c->idle)) { /* asking is no quiet, even when it is refused */
-		list_remove(&c->idle);
-		list_append(&r->idle, &c->idle);
+	if (in_row(r, p)) { /* asking is no quiet, even when it is refused */
+		leave_row(r, p);
+		join_row(r, p);
 	}
 	refill(r, c, now_ms);
 	if (r->at_a_time && c->running >= r->at_a_time)
@@ -165,14 +267,28 @@ struct ratelimit_client *ratelimit_begin(struct ratelimit *r, const char *key, u
 	}
 	if (r->per_second)
 		c->level -= TOKEN;
-	c->running++;
-	list_remove(&c->idle);
-	return c;
+	held_by(r, r->worker)[p]++;
+	if (c->running++ == 0)
+		leave_row(r, p);
+	return p;
+}
+
+struct ratelimit_client *ratelimit_begin(struct ratelimit *r, const char *key, uint64_t now_ms,
+					 unsigned *retry_after, struct error *err)
+{
+	take_lock(r);
+	place p = begin(r, key, now_ms, retry_after, err);
+	shared_lock_give(&r->table->lock);
+	return p ? &r->clients[p] : NULL;
 }
 
 void ratelimit_done(struct ratelimit *r, struct ratelimit_client *c)
 {
-	CHECK(c->running > 0);
+	place p = (place)(c - r->clients);
+	take_lock(r);
+	CHECK(c->running > 0 && held_by(r, r->worker)[p] > 0);
+	held_by(r, r->worker)[p]--;
 	if (--c->running == 0)
-		list_append(&r->idle, &c->idle);
+		join_row(r, p);
+	shared_lock_give(&r->table->lock);
 }

@@ -6,6 +6,10 @@
  * A client is never forgotten while it has something running. When every place in the
  * table is taken by such a one, a new client is refused: that many at a time is
  * beyond what the process was set up for.
+ *
+ * The table lies in shared memory: made before the workers of a role are forked it is one for all of them,
+ * and a client has its rate once, not once a worker. What a worker had running that died is given back by its
+ * successor.
  */
 #ifndef PROXY_RATELIMIT_H
 #define PROXY_RATELIMIT_H
@@ -25,10 +29,14 @@ struct ratelimit_settings {
 	uint32_t burst;	     /* 0: as per_second */
 	uint32_t at_a_time;  /* 0: no limit */
 	uint32_t clients;    /* places in the table, > 0 */
+	uint32_t workers;    /* that will share it; 0: one */
 };
 
 struct ratelimit *ratelimit_new(const struct ratelimit_settings *s);
 void ratelimit_free(struct ratelimit *r); /* nothing is running; NULL is fine */
+
+/* This process is that worker, 0 and up, and nothing that its predecessor had running runs any more. */
+void ratelimit_join(struct ratelimit *r, uint32_t worker);
 
 #define RATELIMIT_KEY_MAX 64
 /*

@@ -85,6 +85,7 @@ struct settings {
 	} tls;
 
 	enum sandbox_mode sandbox;
+	const char *workers; /* "auto", or a number: settings_workers says how many that are */
 
 	bool allow_plain_http; /* http:// targets */
 	bool trace;	       /* requests may ask for the times of their stages: trace.h */
@@ -180,6 +181,9 @@ enum settings_outcome settings_load(int argc, char *const *argv, enum command co
 /* The same with the environment and the place for output given. */
 enum settings_outcome settings_load_from(int argc, char *const *argv, char *const *envp, FILE *out,
 					 enum command command, struct settings *s, struct error *err);
+
+/* Processes that serve: 1 and up. */
+unsigned settings_workers(const struct settings *s);
 
 void settings_free(struct settings *s);
 

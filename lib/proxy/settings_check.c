@@ -168,7 +168,7 @@ bool settings_check(struct settings *s, struct error *err)
 		return error_set(err, ERR_CONFIG,
 				 "tls.cipher_suites: names none of TLS 1.3, which tls.min_version asks for "
 				 "(TLS_AES_256_GCM_SHA384 is one)");
-	if (!check_ingress(s, err) || !check_rules(s, err))
+	if (!check_ingress(s, err) || !check_rules(s, err) || !settings_check_workers(s, err))
 		return false;
 	if (s->sandbox != SANDBOX_ENFORCE)
 		text_list_addf(&s->warnings, "sandbox is %s: whoever takes over the process is not held back",

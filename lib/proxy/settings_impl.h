@@ -8,5 +8,7 @@
 void settings_derive(struct settings *s);
 /* settings_check.c: what no row can see alone; collects warnings and what is insecure. */
 bool settings_check(struct settings *s, struct error *err);
+/* No more of them than can be. */
+bool settings_check_workers(const struct settings *s, struct error *err);
 
 #endif

@@ -5,6 +5,8 @@
 #include "net/hostname.h"
 #include "proxy/settings.h"
 
+#define WORKERS_MAX 64
+
 /* ---- what texts must look like ---- */
 
 static bool check_address(const char *text, struct error *err)
@@ -30,6 +32,16 @@ static bool check_uint(const char *text, struct error *err)
 		n = n * 10 + (uint64_t)(*p - '0');
 	return (p > text && !*p && n <= UINT32_MAX) ||
 	       error_set(err, ERR_CONFIG, "a number from 0 to 4294967295");
+}
+
+static bool check_workers(const char *text, struct error *err)
+{
+	unsigned n = 0;
+	const char *p = text;
+	for (; *p >= '0' && *p <= '9' && n <= WORKERS_MAX; p++)
+		n = n * 10 + (unsigned)(*p - '0');
+	return strcmp(text, "auto") == 0 || (p > text && !*p && n >= 1 && n <= WORKERS_MAX && *text != '0') ||
+	       error_set(err, ERR_CONFIG, "a number from 1 to %d, or auto", WORKERS_MAX);
 }
 
 static bool check_url(const char *text, struct error *err)
@@ -142,6 +154,9 @@ static const struct opt rows[] = {
 
 	WORD("sandbox", sandbox, enum sandbox_mode, sandbox_modes, "enforce", .commands = H | E | T,
 	     .help = "Whether a system call or file that the role has no use for ends the process, is logged by the kernel, or done"),
+
+	TEXT("workers", workers, "auto", .check = check_workers, .commands = H | E | T, .arg = "N",
+	     .help = "Processes that serve; auto: one a CPU, up to 16, but 1 where there are at most 2 CPUs, or where there can only be 1"),
 
 	BOOL("trace", trace, "false", .commands = H | E,
 	     .help = "Answers requests that ask with X-Nitroproxy-Trace: 1 with times by stage and the facts of TLS"),

@@ -18,6 +18,7 @@
 #include "base/log_ring.h"
 #include "net/address.h"
 #include "net/stream.h"
+#include "proxy/crew.h"
 
 /* ---- the enclave's side ---- */
 
@@ -34,11 +35,13 @@ void signals_out_free(struct signals_out *s);			       /* NULL is fine */
 
 struct signals_in;
 
-/* Dials, and dials again when it ends. Lines go to the log as they come. */
-struct signals_in *signals_in_start(struct loop *l, const struct address *enclave, uint64_t connect_ms);
+/*
+ * Dials, and dials again when it ends. Lines go to the log as they come, metrics are told to the crew
+ * (borrowed); nothing while nobody is connected.
+ */
+struct signals_in *signals_in_start(struct loop *l, const struct address *enclave, uint64_t connect_ms,
+				    struct crew *crew);
 void signals_in_free(struct signals_in *s); /* NULL is fine */
-/* What came last; n 0 while nobody is connected. */
-struct span signals_in_metrics(const struct signals_in *s);
 
 /* A line as the enclave's log writes it, in either format; anything else is not passed on as it is. */
 bool signals_line_good(struct span line);

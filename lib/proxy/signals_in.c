@@ -17,8 +17,8 @@ struct signals_in {
 	struct stream *stream; /* owned */
 	struct timer again;
 	uint8_t hello[FRAME_HEADER];
-	struct buf in;	    /* of a frame that is not whole yet */
-	struct buf metrics; /* the last ones */
+	struct buf in; /* of a frame that is not whole yet */
+	struct crew *crew;
 };
 
 static void on_again(struct timer *t);
@@ -30,7 +30,7 @@ static void later(struct signals_in *s)
 		stream_close(s->stream);
 	s->stream = NULL;
 	buf_clear(&s->in);
-	buf_clear(&s->metrics);
+	crew_tell(s->crew, (struct span){"", 0});
 	timer_start(s->loop, &s->again, s->pause_ms, on_again);
 	s->pause_ms = s->pause_ms * 2 < PAUSE_MAX_MS ? s->pause_ms * 2 : PAUSE_MAX_MS;
 }
@@ -56,8 +56,8 @@ static bool take(struct signals_in *s, enum frame_type type, struct span payload
 	}
 	if (type != FRAME_METRICS || !signals_metrics_good(payload))
 		return false;
-	buf_clear(&s->metrics);
-	return buf_add_span(&s->metrics, payload);
+	crew_tell(s->crew, payload);
+	return true;
 }
 
 /* All whole frames in s->in. False: this is no enclave of ours. */
@@ -121,15 +121,16 @@ static void on_again(struct timer *t)
 	s->dial = dial_start(s->loop, &s->enclave, s->connect_ms, on_dialled, s);
 }
 
-struct signals_in *signals_in_start(struct loop *l, const struct address *enclave, uint64_t connect_ms)
+struct signals_in *signals_in_start(struct loop *l, const struct address *enclave, uint64_t connect_ms,
+				    struct crew *crew)
 {
 	struct signals_in *s = mem_zero(sizeof *s);
 	s->loop = l;
 	s->enclave = *enclave;
 	s->connect_ms = connect_ms;
+	s->crew = crew;
 	s->pause_ms = PAUSE_MIN_MS;
 	buf_init(&s->in, FRAME_HEADER + FRAME_METRICS_MAX + BLOCK_SIZE);
-	buf_init(&s->metrics, FRAME_METRICS_MAX);
 	timer_start(l, &s->again, 0, on_again);
 	return s;
 }
@@ -144,11 +145,5 @@ void signals_in_free(struct signals_in *s)
 	if (s->stream)
 		stream_close(s->stream);
 	buf_free(&s->in);
-	buf_free(&s->metrics);
 	free(s);
-}
-
-struct span signals_in_metrics(const struct signals_in *s)
-{
-	return buf_span(&s->metrics);
 }

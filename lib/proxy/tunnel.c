@@ -9,13 +9,16 @@
 /* Half of the pipe pages that a user may have (pipe(7)): the rest is for others of the same user. */
 #define PIPES 128
 
-struct tunnel *tunnel_new(struct loop *l, const struct settings *s, struct error *err)
+struct tunnel *tunnel_new(struct loop *l, const struct settings *s, struct crew *crew, struct error *err)
 {
 	struct tunnel *t = mem_zero(sizeof *t);
 	t->loop = l;
 	t->settings = s;
 	t->pipes = splice_pool_new(PIPES);
-	t->started = loop_now(l);
+	t->crew = crew;
+	t->stats = &crew_figures(crew)->tunnel;
+	t->most = crew_share(crew, s->limits.connections);
+	t->most_of_one = crew_share(crew, s->limits.connections_per_target);
 	list_init(&t->conns);
 	for (size_t i = 0; i < countof(t->targets); i++)
 		list_init(&t->targets[i]);
@@ -49,7 +52,7 @@ void tunnel_free(struct tunnel *t)
 
 static bool is_full(const struct tunnel *t)
 {
-	return t->stats.open >= t->settings->limits.connections;
+	return t->stats->open >= t->most;
 }
 
 void tunnel_add_listener(struct tunnel *t, struct listener *li)
@@ -64,8 +67,9 @@ void tunnel_add_listener(struct tunnel *t, struct listener *li)
 void tunnel_accept(void *arg, struct stream *s)
 {
 	struct tunnel *t = arg;
-	t->stats.accepted++;
-	t->stats.open++;
+	t->stats->accepted++;
+	t->stats->open++;
+	crew_figures(t->crew)->connections++;
 	tunnel_conn_new(t, s);
 	if (is_full(t))
 		for (size_t i = 0; i < t->listener_count; i++)
@@ -75,11 +79,12 @@ void tunnel_accept(void *arg, struct stream *s)
 void tunnel_conn_gone(struct tunnel *t)
 {
 	bool was_full = is_full(t);
-	t->stats.open--;
+	t->stats->open--;
+	crew_figures(t->crew)->connections--;
 	if (was_full)
 		for (size_t i = 0; i < t->listener_count; i++)
 			listener_resume(t->listeners[i]);
-	if (t->on_drained && t->stats.open == 0 && !task_posted(&t->drained))
+	if (t->on_drained && t->stats->open == 0 && !task_posted(&t->drained))
 		loop_post(t->loop, &t->drained, t->drained.run);
 }
 
@@ -98,7 +103,7 @@ void tunnel_drain(struct tunnel *t, void (*done)(void *arg), void *arg)
 	t->drained.run = on_drained;
 	LIST_EACH (it, &t->conns)
 		tunnel_conn_drain(tunnel_conn_of(it));
-	if (t->stats.open == 0)
+	if (t->stats->open == 0)
 		loop_post(t->loop, &t->drained, on_drained);
 }
 
@@ -111,18 +116,22 @@ bool tunnel_allows_all(const struct tunnel *t)
 
 const struct tunnel_stats *tunnel_stats(const struct tunnel *t)
 {
-	return &t->stats;
+	return t->stats;
 }
 
 void tunnel_status(const struct tunnel *t, struct buf *out)
 {
-	const struct tunnel_stats *s = &t->stats;
-	uint64_t uptime = (loop_now(t->loop) - t->started) / 1000;
+	struct figures all;
+	const struct tunnel_stats *s = &all.tunnel;
+	uint64_t uptime = (monotonic_us() - crew_started_us(t->crew)) / 1000000;
+	crew_total(t->crew, &all);
 	const char *comma = "";
 	buf_printf(out, "{\"status\":\"ok\",\"version\":\"%s\",\"uptime\":%" PRIu64 ",\"allow\":\"%s\"",
 		   NP_VERSION, uptime, tunnel_allows_all(t) ? "everything" : "listed");
-	buf_printf(out, ",\"open\":%u,\"accepted\":%" PRIu64 ",\"connected\":%" PRIu64, s->open, s->accepted,
-		   s->connected);
+	buf_printf(out, ",\"workers\":%" PRIu64 ",\"restarts\":%" PRIu64, all.serving,
+		   crew_care(t->crew)->restarts);
+	buf_printf(out, ",\"open\":%" PRIu64 ",\"accepted\":%" PRIu64 ",\"connected\":%" PRIu64, s->open,
+		   s->accepted, s->connected);
 	buf_printf(out, ",\"bytes_up\":%" PRIu64 ",\"bytes_down\":%" PRIu64 ",\"errors\":{", s->bytes_up,
 		   s->bytes_down);
 	for (int kind = 1; kind < ERR_KINDS; kind++) {

@@ -10,21 +10,12 @@
 
 #include "base/buf.h"
 #include "net/listener.h"
-#include "proxy/settings.h"
+#include "proxy/crew.h"
 
 struct tunnel;
 
-struct tunnel_stats {
-	uint64_t accepted;  /* connections from the enclave */
-	uint64_t connected; /* those that got to a service */
-	uint64_t pings;
-	uint64_t bytes_up, bytes_down; /* to and from services, of connections that are over */
-	uint64_t errors[ERR_KINDS];
-	unsigned open; /* now */
-};
-
-/* s: the settings tunnel, access, limits, timeouts; borrowed as long as the tunnel lives. */
-struct tunnel *tunnel_new(struct loop *l, const struct settings *s, struct error *err);
+/* s: the settings tunnel, access, limits, timeouts; borrowed, and the crew, as long as the tunnel lives. */
+struct tunnel *tunnel_new(struct loop *l, const struct settings *s, struct crew *crew, struct error *err);
 /* Cuts what still runs. NULL is fine. */
 void tunnel_free(struct tunnel *t);
 
@@ -38,8 +29,8 @@ void tunnel_drain(struct tunnel *t, void (*done)(void *arg), void *arg);
 
 /* No allow-list is set. */
 bool tunnel_allows_all(const struct tunnel *t);
-const struct tunnel_stats *tunnel_stats(const struct tunnel *t);
-/* What a ping is answered with. */
+const struct tunnel_stats *tunnel_stats(const struct tunnel *t); /* this worker's */
+/* What a ping is answered with: of all workers. */
 void tunnel_status(const struct tunnel *t, struct buf *out);
 
 #endif

@@ -86,10 +86,10 @@ static void over(struct tunnel_conn *c)
 	char id[17];
 	snprintf(id, sizeof id, "%016" PRIx64, c->request.id);
 	struct error none = {0}, *err = c->failed ? &c->err : &none;
-	t->stats.bytes_up += c->up;
-	t->stats.bytes_down += c->down;
+	t->stats->bytes_up += c->up;
+	t->stats->bytes_down += c->down;
 	if (c->failed)
-		t->stats.errors[err->kind]++;
+		t->stats->errors[err->kind]++;
 	log_write(level_of(c), c->ping ? "ping" : "tunnel", LOG_STR("id", c->request.id ? id : NULL),
 		  LOG_STR("target", c->target.text[0] ? c->target.text : NULL), LOG_UINT("up", c->up),
 		  LOG_UINT("down", c->down), LOG_MS("ms", (loop_now(t->loop) - c->started) * 1000),
@@ -241,7 +241,7 @@ static void on_dialled(void *arg, struct stream *service, const struct error *er
 		return;
 	}
 	c->service = service;
-	c->tunnel->stats.connected++;
+	c->tunnel->stats->connected++;
 	stream_peer(c->client, &peer);
 	if (peer.transport && strcmp(peer.transport, c->request.transport) == 0)
 		stream_require_end(c->client);
@@ -267,7 +267,7 @@ static void start_ping(struct tunnel_conn *c)
 {
 	struct buf status;
 	c->ping = true;
-	c->tunnel->stats.pings++;
+	c->tunnel->stats->pings++;
 	buf_init(&status, TUNNEL_MESSAGE_MAX);
 	tunnel_status(c->tunnel, &status);
 	CHECK(tunnel_status_write(&c->answer, buf_span(&status)));

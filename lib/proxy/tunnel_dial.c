@@ -48,7 +48,7 @@ static bool count_in(struct tunnel *t, struct tunnel_target *target, struct erro
 	unsigned open = 0;
 	LIST_EACH (it, bucket)
 		open += strcmp(container_of(it, struct tunnel_target, same)->text, target->text) == 0;
-	if (open >= t->settings->limits.connections_per_target)
+	if (open >= t->most_of_one)
 		return error_set(err, ERR_LIMIT, "%u connections to %.120s are open, which is the limit",
 				 open, target->text);
 	list_append(bucket, &target->same);

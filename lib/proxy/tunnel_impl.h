@@ -20,8 +20,9 @@ struct tunnel {
 	struct splice_pool *pipes;
 	struct list conns;
 	struct list targets[TUNNEL_BUCKETS]; /* of open connections, to count them; tunnel_dial.c */
-	struct tunnel_stats stats;
-	uint64_t started;
+	struct crew *crew;		     /* borrowed */
+	struct tunnel_stats *stats;	     /* in the crew */
+	uint32_t most, most_of_one;	     /* connections, and to one target */
 	struct task drained;
 	void (*on_drained)(void *arg); /* set while draining */
 	void *drained_arg;

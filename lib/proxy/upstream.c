@@ -27,7 +27,7 @@ static void fail(struct opening *o, const struct error *why)
 	exchange_open_fn *fn = o->fn;
 	void *arg = o->arg;
 	struct error err = *why;
-	o->upstream->stats.failed++;
+	o->upstream->config.stats->failed++;
 	discard(o);
 	fn(arg, NULL, false, &err);
 }
@@ -54,9 +54,9 @@ static void count(struct upstream *u, const struct reach_result *made, struct tr
 		return;
 	tls_info(made->stream, &info);
 	if (info.resumed)
-		u->stats.tls_resumed++;
+		u->config.stats->tls_resumed++;
 	else
-		u->stats.tls_full++;
+		u->config.stats->tls_full++;
 }
 
 static void tell(const struct opening *o, struct conn *c)
@@ -121,7 +121,7 @@ static void on_pooled(struct task *t)
 		open_new(o);
 		return;
 	}
-	o->upstream->stats.reused++;
+	o->upstream->config.stats->reused++;
 	c->taken = NULL;
 	o->pooled = NULL;
 	tell(o, c);
@@ -203,12 +203,7 @@ void upstream_free(struct upstream *u)
 	while (!list_empty(&u->openings))
 		discard(container_of(u->openings.next, struct opening, link));
 	upstream_close_idle(u);
-	CHECK(u->stats.open == 0);
+	CHECK(u->config.stats->open == 0);
 	target_map_free(u->targets);
 	free(u);
-}
-
-const struct upstream_stats *upstream_stats(const struct upstream *u)
-{
-	return &u->stats;
 }

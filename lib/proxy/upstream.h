@@ -9,6 +9,7 @@
 #include "http/leg.h"
 #include "http/parse.h"
 #include "proxy/exchange.h"
+#include "proxy/figures.h"
 #include "proxy/reach.h"
 
 struct upstream;
@@ -19,11 +20,7 @@ struct upstream_config {
 	unsigned connections_per_target; /* open to one target, in use or idle */
 	unsigned idle_per_target, idle_total;
 	uint64_t idle_ms;
-};
-
-struct upstream_stats {
-	uint64_t opened, reused, tls_full, tls_resumed, failed;
-	unsigned open, idle;
+	struct upstream_stats *stats; /* borrowed */
 };
 
 struct upstream *upstream_new(struct loop *l, const struct upstream_config *config);
@@ -43,6 +40,5 @@ void upstream_cancel(struct upstream *u, void *opening);
 void upstream_ping(struct upstream *u, reach_ping_fn *fn, void *arg);
 
 void upstream_close_idle(struct upstream *u);
-const struct upstream_stats *upstream_stats(const struct upstream *u);
 
 #endif

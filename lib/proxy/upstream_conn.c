@@ -15,7 +15,7 @@ void upstream_conn_leave_idle(struct conn *c)
 	list_remove(&c->idle);
 	list_remove(&c->idle_all);
 	c->entry->idle_count--;
-	u->stats.idle--;
+	u->config.stats->idle--;
 }
 
 void upstream_conn_drop(struct conn *c)
@@ -26,7 +26,7 @@ void upstream_conn_drop(struct conn *c)
 		c->taken->pooled = NULL;
 	timer_stop(u->loop, &c->timer);
 	client_conn_free(c->http);
-	u->stats.open--;
+	u->config.stats->open--;
 	target_map_release(u->targets, c->entry);
 	free(c);
 }
@@ -72,12 +72,12 @@ void upstream_conn_park(struct conn *c)
 		upstream_conn_drop(c);
 		return;
 	}
-	if (u->stats.idle >= u->config.idle_total) /* the one that was used longest ago makes room */
+	if (u->config.stats->idle >= u->config.idle_total) /* the one that was used longest ago makes room */
 		upstream_conn_drop(container_of(u->idle.prev, struct conn, idle_all));
 	list_prepend(&c->entry->idle, &c->idle);
 	list_prepend(&u->idle, &c->idle_all);
 	c->entry->idle_count++;
-	u->stats.idle++;
+	u->config.stats->idle++;
 	c->idle_since = loop_now(u->loop);
 	wait_idle(c, 0);
 }
@@ -98,7 +98,7 @@ struct conn *upstream_conn_new(struct opening *o, struct stream *s)
 	struct client_conn_events events = {.on_idle = on_idle, .on_dead = on_dead, .owner = c};
 	c->http = o->target.kind == TARGET_TUNNEL ? client_conn_new_raw(s, &events)
 						  : client_conn_new(s, &u->config.limits, &events);
-	u->stats.open++;
-	u->stats.opened++;
+	u->config.stats->open++;
+	u->config.stats->opened++;
 	return c;
 }

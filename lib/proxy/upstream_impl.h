@@ -48,7 +48,6 @@ struct upstream {
 	struct reach *ping;
 	reach_ping_fn *ping_fn;
 	void *ping_arg;
-	struct upstream_stats stats;
 };
 
 /* Takes the stream, and the opening's hold on the entry. */

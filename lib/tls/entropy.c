@@ -23,6 +23,12 @@ bool entropy_start(struct error *err)
 	return true;
 }
 
+void entropy_forked(void)
+{
+	mbedtls_psa_crypto_free();
+	CHECK(psa_crypto_init() == PSA_SUCCESS);
+}
+
 int entropy_rng(void *arg, unsigned char *p, size_t n)
 {
 	(void)arg;

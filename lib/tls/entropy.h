@@ -12,6 +12,11 @@
 
 /* May be called again; err: ERR_INTERNAL. */
 bool entropy_start(struct error *err);
+/*
+ * In a process that was forked, before it wants its first byte: a generator of its own. A cloned one would
+ * draw the same bytes as its siblings' (psa/crypto_extra.h), though newer versions notice that by themselves.
+ */
+void entropy_forked(void);
 /* For keys, nonces and ids. Cannot fail once started: a generator that breaks later ends the process. */
 void entropy_fill(void *p, size_t n);
 /* In the form that mbedTLS asks for; arg is not used. */

@@ -1,7 +1,9 @@
 /* The heartbeat's two bytes; an application that is started, restarted and stopped. */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -45,27 +47,16 @@ static void test_heartbeat(void **state)
 
 /* ---- the application ---- */
 
-struct watch_end {
-	int ends, status;
-};
-
-static void on_end(void *arg, int status)
-{
-	struct watch_end *w = arg;
-	w->ends++;
-	w->status = status;
-}
-
 struct run {
-	struct loop *loop;
 	struct text_list command, environment;
-	struct watch_end end;
 	struct app *app;
+	uint64_t now; /* a clock of our own: pauses take no time */
+	int ends, status;
 };
 
 static void run_start(struct run *r, const char *script, bool once)
 {
-	*r = (struct run){.loop = loop_new()};
+	*r = (struct run){.now = 1000};
 	text_list_add(&r->command, "/bin/sh");
 	text_list_add(&r->command, "-c");
 	text_list_add(&r->command, script);
@@ -73,16 +64,27 @@ static void run_start(struct run *r, const char *script, bool once)
 	const struct app_config config = {.command = &r->command,
 					  .environment = &r->environment,
 					  .proxy = "http://127.0.0.1:8080",
-					  .once = once,
-					  .on_end = on_end,
-					  .arg = &r->end};
-	r->app = app_start(r->loop, &config);
+					  .once = once};
+	r->app = app_new(&config, r->now);
+	assert_int_equal(app_tend(r->app, r->now), UINT64_MAX);
+	assert_true(app_running(r->app));
+}
+
+/* Its end, and the pause behind that; UINT64_MAX: it stays so. */
+static uint64_t run_once(struct run *r)
+{
+	pid_t pid = wait(&r->status);
+	assert_true(pid > 0);
+	assert_false(app_ended(r->app, pid + 1, r->status, r->now)); /* another's */
+	assert_true(app_ended(r->app, pid, r->status, r->now));
+	assert_false(app_running(r->app));
+	r->ends++;
+	return app_tend(r->app, r->now);
 }
 
 static void run_end(struct run *r)
 {
 	app_free(r->app);
-	loop_free(r->loop);
 	text_list_free(&r->command);
 	text_list_free(&r->environment);
 }
@@ -96,11 +98,10 @@ static void test_app_once(void **state)
 		  "green' && "
 		  "exit 7",
 		  true);
-	assert_true(app_running(r.app));
-	while (!r.end.ends)
-		loop_step(r.loop, 100);
-	assert_true(WIFEXITED(r.end.status) && WEXITSTATUS(r.end.status) == 7);
-	assert_false(app_running(r.app));
+	assert_false(app_over(r.app));
+	assert_int_equal(run_once(&r), UINT64_MAX);
+	assert_true(WIFEXITED(r.status) && WEXITSTATUS(r.status) == 7);
+	assert_true(app_over(r.app));
 	assert_int_equal(app_restarts(r.app), 0);
 	run_end(&r);
 }
@@ -110,9 +111,16 @@ static void test_app_again(void **state)
 	(void)state;
 	struct run r;
 	run_start(&r, "exit 0", false);
-	while (app_restarts(r.app) < 2)
-		loop_step(r.loop, 100);
-	assert_int_equal(r.end.ends, 0);
+	for (uint64_t pause = 250; pause <= 1000; pause *= 2) {
+		assert_int_equal(run_once(&r), pause);
+		r.now += pause;
+		assert_int_equal(app_tend(r.app, r.now), UINT64_MAX);
+		assert_true(app_running(r.app));
+	}
+	assert_int_equal(app_restarts(r.app), 3);
+	assert_false(app_over(r.app));
+	app_stop(r.app, SIGTERM);
+	assert_int_equal(run_once(&r), UINT64_MAX);
 	run_end(&r);
 }
 
@@ -120,11 +128,11 @@ static void test_app_stop(void **state)
 {
 	(void)state;
 	struct run r;
-	run_start(&r, "sleep 1000", false);
-	app_stop(r.app);
-	while (app_running(r.app))
-		loop_step(r.loop, 100);
-	assert_int_equal(r.end.ends, 0);
+	run_start(&r, "exec sleep 1000", true);
+	app_stop(r.app, SIGKILL);
+	assert_int_equal(run_once(&r), UINT64_MAX);
+	assert_true(WIFSIGNALED(r.status));
+	assert_false(app_over(r.app)); /* we wanted it so */
 	assert_int_equal(app_restarts(r.app), 0);
 	run_end(&r);
 }

@@ -192,12 +192,56 @@ static void given_by_systemd(void **state)
 	struct sockaddr_any at;
 	int accepted = 0, fd = socket_listening(&at, 4);
 	fcntl(fd, F_SETFL, O_NONBLOCK);
-	struct listener *li = listener_adopt(l, fd, "http", on_accept, &accepted, &err);
+	struct listening socket;
+	listening_adopt(&socket, fd, "http");
+	struct listener *li = listener_new(l, &socket, on_accept, &accepted, &err);
 	assert_non_null(li);
 	int client = connected(li);
 	UNTIL(l, accepted == 1);
 	close(client);
 	listener_stop(li);
+	loop_free(l);
+}
+
+static bool turn(void *arg)
+{
+	return *(bool *)arg;
+}
+
+/* Two who accept from one socket, as two processes would: who has the turn takes it, unless he cannot. */
+static void shared(void **state)
+{
+	(void)state;
+	struct loop *l = loop_new();
+	struct error err;
+	struct sockaddr_any at;
+	int taken[2] = {0, 0}, fds[2] = {socket_listening(&at, 16), -1}, clients[10];
+	bool turns[2] = {false, true};
+	struct listener *li[2];
+	fcntl(fds[0], F_SETFL, O_NONBLOCK);
+	fds[1] = dup(fds[0]);
+	for (int i = 0; i < 2; i++) {
+		struct listening socket;
+		listening_adopt(&socket, fds[i], "http");
+		li[i] = listener_new(l, &socket, on_accept, &taken[i], &err);
+		assert_non_null(li[i]);
+		listener_share(li[i], turn, &turns[i]);
+	}
+	for (int i = 0; i < 5; i++) {
+		clients[i] = connected(li[0]);
+		UNTIL(l, taken[1] == i + 1);
+	}
+	assert_int_equal(taken[0], 0);
+	listener_pause(li[1]); /* he may take no more: the other sees to it that nobody waits for ever */
+	for (int i = 5; i < 10; i++) {
+		clients[i] = connected(li[0]);
+		UNTIL(l, taken[0] == i - 4);
+	}
+	assert_int_equal(taken[1], 5);
+	for (int i = 0; i < 10; i++)
+		close(clients[i]);
+	for (int i = 0; i < 2; i++)
+		listener_stop(li[i]);
 	loop_free(l);
 }
 
@@ -210,6 +254,7 @@ int main(void)
 		cmocka_unit_test(pause_and_resume),
 		cmocka_unit_test(out_of_descriptors),
 		cmocka_unit_test(given_by_systemd),
+		cmocka_unit_test(shared),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,6 +33,7 @@ struct world {
 	struct wire enclave[CONNECTIONS]; /* its ends */
 	unsigned count;
 	struct enclave_pool *pool;
+	struct enclave_pool_stats stats;
 };
 
 static void on_accept(void *arg, struct stream *s)
@@ -59,6 +60,7 @@ static void start(struct world *w, unsigned max, uint64_t connect_ms)
 	assert_true(address_parse(w->path, &w->address, &err));
 	listen_again(w);
 	w->pool = enclave_pool_new(w->loop, &(struct enclave_pool_config){.enclave = w->address,
+									  .stats = &w->stats,
 									  .limits = PARSE_LIMITS_MAX,
 									  .max = max,
 									  .connect_ms = connect_ms,
@@ -143,10 +145,10 @@ static void test_pings_share_a_connection(void **state)
 	struct world w;
 	start(&w, 4, 5000);
 	ping_well(&w, 0);
-	assert_int_equal(enclave_pool_stats(w.pool)->idle, 1);
+	assert_int_equal(w.stats.idle, 1);
 	ping_well(&w, 0);
 	assert_int_equal(w.count, 1);
-	assert_int_equal(enclave_pool_stats(w.pool)->opened, 1);
+	assert_int_equal(w.stats.opened, 1);
 	finish(&w);
 }
 
@@ -163,8 +165,8 @@ static void test_nobody_is_there(void **state)
 	assert_int_equal(ping.err.kind, ERR_UNAVAILABLE);
 	assert_int_equal(opened.err.kind, ERR_UNAVAILABLE);
 	assert_int_equal(opened.err.hop, HOP_ENCLAVE);
-	assert_int_equal(enclave_pool_stats(w.pool)->failed, 2);
-	assert_int_equal(enclave_pool_stats(w.pool)->open, 0);
+	assert_int_equal(w.stats.failed, 2);
+	assert_int_equal(w.stats.open, 0);
 	listen_again(&w); /* and when it is back, so is all else */
 	ping_well(&w, 0);
 	finish(&w);
@@ -180,7 +182,7 @@ static void test_a_ping_that_is_not_answered(void **state)
 	UNTIL(w.loop, a.calls);
 	assert_int_equal(a.err.kind, ERR_TIMEOUT);
 	assert_int_equal(a.err.hop, HOP_ENCLAVE);
-	assert_int_equal(enclave_pool_stats(w.pool)->open, 0);
+	assert_int_equal(w.stats.open, 0);
 	UNTIL(w.loop, w.enclave[0].heard_end);
 	finish(&w);
 }
@@ -201,7 +203,7 @@ static void test_limit(void **state)
 	open_well(&w, false, false, &a); /* what was given up makes room */
 	leg_close(a.leg, NULL);
 	leg_close(b.leg, NULL);
-	UNTIL(w.loop, enclave_pool_stats(w.pool)->open == 0);
+	UNTIL(w.loop, w.stats.open == 0);
 	finish(&w);
 }
 
@@ -214,7 +216,7 @@ static void test_idle_makes_room(void **state)
 	start(&w, 1, 5000);
 	ping_well(&w, 0);
 	open_well(&w, true, false, &a);
-	assert_int_equal(enclave_pool_stats(w.pool)->open, 1);
+	assert_int_equal(w.stats.open, 1);
 	UNTIL(w.loop, w.enclave[0].heard_end);
 	leg_close(a.leg, NULL);
 	finish(&w);
@@ -233,9 +235,9 @@ static void test_idle_that_has_died(void **state)
 			say(&w.enclave[0], FRAME_PONG, "{}");
 		else
 			wire_close(&w.enclave[0]);
-		UNTIL(w.loop, enclave_pool_stats(w.pool)->open == 0);
+		UNTIL(w.loop, w.stats.open == 0);
 		open_well(&w, false, false, &a);
-		assert_int_equal(enclave_pool_stats(w.pool)->opened, 2);
+		assert_int_equal(w.stats.opened, 2);
 		leg_close(a.leg, NULL);
 		finish(&w);
 	}

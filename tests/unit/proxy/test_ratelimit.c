@@ -14,7 +14,7 @@
 
 static struct ratelimit *make(uint32_t per_second, uint32_t burst, uint32_t at_a_time, uint32_t clients)
 {
-	return ratelimit_new(&(struct ratelimit_settings){per_second, burst, at_a_time, clients});
+	return ratelimit_new(&(struct ratelimit_settings){per_second, burst, at_a_time, clients, 1});
 }
 
 /* One request from begin to end: 0, or after how many seconds to come again. */

@@ -22,6 +22,7 @@
 struct bench {
 	struct loop *loop;
 	struct settings settings;
+	struct crew *crew;
 	struct tunnel *tunnel;
 	bool drained;
 };
@@ -40,7 +41,8 @@ static struct bench *bench_new(const char *const *args)
 			       &err) != SETTINGS_RUN)
 		fail_msg("%s", err.text);
 	t->loop = loop_new();
-	t->tunnel = tunnel_new(t->loop, &t->settings, &err);
+	t->crew = crew_new(&t->settings, 1);
+	t->tunnel = tunnel_new(t->loop, &t->settings, t->crew, &err);
 	assert_non_null(t->tunnel);
 	return t;
 }
@@ -52,6 +54,7 @@ static void bench_free(struct bench *t)
 {
 	tunnel_free(t->tunnel);
 	loop_free(t->loop);
+	crew_free(t->crew);
 	settings_free(&t->settings);
 	free(t);
 }

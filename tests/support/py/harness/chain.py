@@ -34,6 +34,8 @@ class Chain:
                         "tunnel": self.sockets["tunnel"], "ca_file": pki.root_file, **(enclave or {})},
             "host": {"port": 0, "enclave": self.sockets["enclave"], **(host or {})},
         }
+        for settings in self.settings.values():
+            settings.setdefault("workers", 1)  # whatever machine the tests run on
         self.processes = {}
         if start:
             for role in self.settings:
