@@ -48,10 +48,12 @@ def sends(command, chain, site, pki, tmp_path):
                         .replace("http://localhost:8080", chain.front.url)
                         .replace("http://127.0.0.1:8080", chain.front.url))
     done = subprocess.run([words[0], "-sS", "-m", "20", "--cacert", str(pki.root_file), *words[1:]],
-                          capture_output=True, check=False)
+                          capture_output=True, check=False, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     if command.endswith("/health"):
         assert json.loads(done.stdout)["status"] == "ok"
+    elif "-o" in words:
+        assert (tmp_path / words[words.index("-o") + 1]).read_bytes() == BODY
     else:
         assert done.stdout == BODY
 
