@@ -118,8 +118,9 @@ def test_killed_demo_takes_its_processes_along(tmp_path):
     try:
         wait_for(lambda: len(children_of(process.pid)) == 3)
         children = children_of(process.pid)
-        directory = next(a.split(b"unix:")[1] for a in
-                         pathlib.Path(f"/proc/{children[0]}/cmdline").read_bytes().split(b"\0") if b"unix:" in a)
+        cmdline = pathlib.Path(f"/proc/{children[0]}/cmdline")
+        wait_for(lambda: b"unix:" in cmdline.read_bytes())  # until it is more than a fork
+        directory = next(a.split(b"unix:")[1] for a in cmdline.read_bytes().split(b"\0") if b"unix:" in a)
     finally:
         process.kill()
         process.wait()
