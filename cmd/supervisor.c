@@ -224,10 +224,10 @@ static void take_ready(struct supervisor *s)
 	if (s->up || s->ending || s->ready < s->config->crew->count)
 		return;
 	s->up = true;
-	systemd_notify("READY=1");
-	log_write(LOG_INFO, "ready", LOG_UINT("workers", s->config->crew->count));
 	if (d->ready)
 		d->ready(d->arg);
+	systemd_notify("READY=1");
+	log_write(LOG_INFO, "ready", LOG_UINT("workers", s->config->crew->count));
 	if (d->app)
 		s->app = d->app(d->arg, s->config->settings, now_ms());
 }
