@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "confine.h"
+#include "tls/entropy.h"
 
 /*
  * libuv's threads resolve names, and a name server that does not answer holds a thread for as long as the
@@ -214,6 +215,10 @@ bool daemon_start(struct daemon *d, int argc, char **argv, enum command command,
 	*status = outcome == SETTINGS_ERROR ? complain(d, &err) : 0;
 	if (outcome == SETTINGS_RUN && !open_log(d, &err)) {
 		*status = complain(d, &err);
+		outcome = SETTINGS_ERROR;
+	} else if (outcome == SETTINGS_RUN && !entropy_start(&err)) {
+		complain(d, &err);
+		*status = 1; /* nobody's configuration is to blame */
 		outcome = SETTINGS_ERROR;
 	}
 	if (outcome != SETTINGS_RUN) {

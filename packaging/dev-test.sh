@@ -22,7 +22,8 @@ stage() { # PRESET [CTEST_OPTION...]
 	local log=$tree/build/$1/Testing/Temporary/LastTest.log
 	[ -z "$suite" ] || set -- "$@" -L "^$suite\$"
 	say "tests of build/$1"
-	(cd "$tree" && ctest --preset "$1" -j "$(nproc)" "${@:2}") || failed+=("$1")
+	# One more than there are processors: tests wait about as much as they work.
+	(cd "$tree" && ctest --preset "$1" -j "$(($(nproc) + 1))" "${@:2}") || failed+=("$1")
 	# What tests that pass have to say is in ctest's log alone: what was skipped and why, and figures.
 	[ ! -f "$log" ] || sed -n '/^SKIPPED \[/p; /^skipped: /p; /^figure: /p' "$log"
 }

@@ -16,32 +16,10 @@ import websockets
 from harness.chain import NITROPROXY
 from harness.client import Client
 from harness.ingress import Between, Ingress, claimed_key, key_of, secure
-from harness.origin import Origin, pattern, tls_context
+from harness.ingress_fixtures import app, start  # noqa: F401
+from harness.origin import pattern, tls_context
 
 SECRET = b"what-only-client-and-enclave-know"
-
-
-@pytest.fixture(scope="module")
-def app():
-    """An application in the enclave: plain HTTP on loopback."""
-    service = Origin(None, host="127.0.0.1")
-    yield service
-    service.close()
-
-
-@pytest.fixture
-def start(workdir, pki):
-    if not NITROPROXY:
-        pytest.skip("NITROPROXY does not name the executable")
-    started = []
-
-    def start_one(**enclave):
-        started.append(Ingress(workdir, pki, **enclave))
-        return started[-1]
-
-    yield start_one
-    for ingress in started:
-        ingress.stop()
 
 
 @pytest.fixture(scope="module")

@@ -15,31 +15,10 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from harness.chain import NITROPROXY
 from harness.client import Client, Front
 from harness.ingress import Ingress, claimed_key, key_of, secure
-from harness.origin import Origin, pattern
+from harness.ingress_fixtures import app, start  # noqa: F401
+from harness.origin import pattern
 from harness.pki import DAY, NOW, Issuer, name, new_key, pem
 from harness.process import Process
-
-
-@pytest.fixture(scope="module")
-def app():
-    service = Origin(None, host="127.0.0.1")
-    yield service
-    service.close()
-
-
-@pytest.fixture
-def start(workdir, pki):
-    if not NITROPROXY:
-        pytest.skip("NITROPROXY does not name the executable")
-    started = []
-
-    def start_one(**enclave):
-        started.append(Ingress(workdir, pki, **enclave))
-        return started[-1]
-
-    yield start_one
-    for ingress in started:
-        ingress.stop()
 
 
 def spki(certificate):
