@@ -24,8 +24,8 @@ class Load:
         self.__dict__.update(more)
 
     def run(self, bench, peer, quick):
-        pids = peer.pids()
         self.warm(peer)
+        pids = peer.pids()  # now that it has served, all that serve are there
         before = peers.cpu_seconds(pids)
         figures = self.work(bench, peer, 1 if quick else self.seconds, peers.cpu_seconds, pids, before)
         figures["peak_mib"] = peers.rss_kib(pids) / 1024
@@ -98,6 +98,9 @@ class Upload(Load):
 
 # ---- the tunnel alone, and CONNECT ------------------------------------------------------------------------------
 
+SMALL = b"GET /1k HTTP/1.0\r\nHost: x\r\n\r\n"
+
+
 def open_plain(peer, first=b""):
     """
     A connection to the plain origin through a relay, a tunnel or a CONNECT proxy, with the first bytes said. The
@@ -124,7 +127,18 @@ def open_plain(peer, first=b""):
     return s
 
 
-class RawDownload(Load):
+def read_all(s):
+    while s.recv(65536):
+        pass
+
+
+class Raw(Load):
+    def warm(self, peer):
+        with open_plain(peer, SMALL) as s:
+            read_all(s)
+
+
+class RawDownload(Raw):
     figure, seconds = "cpu_s_gib", 1
 
     def work(self, bench, peer, seconds, cpu, pids, before):
@@ -151,7 +165,7 @@ class RawDownload(Load):
         return {"cpu_s_gib": (cpu(pids) - before) / gib, "gib_per_s": gib / took}
 
 
-class RawConnects(Load):
+class RawConnects(Raw):
     """Open, one small request, close: CPU microseconds a connection."""
     seconds = 3
 
@@ -161,9 +175,8 @@ class RawConnects(Load):
 
         def churn():
             while time.monotonic() < until:
-                with open_plain(peer, b"GET /1k HTTP/1.0\r\nHost: x\r\n\r\n") as s:
-                    while s.recv(65536):
-                        pass
+                with open_plain(peer, SMALL) as s:
+                    read_all(s)
                 count[0] += 1
         threads = [threading.Thread(target=churn) for _ in range(16)]
         for t in threads:
