@@ -163,10 +163,13 @@ static void dispatch(struct loop *l, int count)
 	l->event_count = count;
 	for (l->event = 0; l->event < l->event_count; l->event++) {
 		struct watch *w = l->events[l->event].data.ptr;
-		if (w == UV_MARK(l))
+		if (w == UV_MARK(l)) {
 			l->uv_due = true;
-		else if (w)
+		} else if (w) {
 			w->fn(w, watch_events(l->events[l->event].events));
+			run_tasks(l); /* to the end, while its bytes are in the cache, and its block for the
+					 next one */
+		}
 	}
 	l->event_count = 0;
 }
