@@ -125,16 +125,25 @@ accept=$address server origin self-signed -tls1_3
 verdict 'another server at the address, which cannot resume' "$(ask "https://localhost:$port/")" "$refused_certificate"
 stop "$server_pid"
 
+listening() { # PID : prints the port it listens on, once it does
+	local port
+	for _ in $(seq 500); do
+		port=$(ss -ltnpH | sed -n "s/.*127.0.0.1:\([0-9]*\) .*pid=$1,.*/\1/p" | head -n 1)
+		[ -z "$port" ] || { echo "$port" && return; }
+		sleep 0.02
+	done
+	return 1
+}
+
 say 'what is no TLS at all'
 start plain "$python" -m http.server --bind 127.0.0.1 0
 port=$(await plain.log 'port \([0-9]*\)') || exit 1
 verdict 'HTTP on the port' "$(ask "https://localhost:$port/")" "$refused_protocol"
 start garbage socat "TCP-LISTEN:0,bind=127.0.0.1,fork" 'EXEC:head -c 4096 /dev/urandom'
-port=$(ss -ltnpH | sed -n "s/.*127.0.0.1:\([0-9]*\) .*pid=$pid,.*/\1/p" | head -n 1)
+port=$(listening "$pid") || exit 1
 verdict 'random bytes' "$(ask "https://localhost:$port/")" '502 .*|504 .*'
 start mute socat "TCP-LISTEN:0,bind=127.0.0.1,fork" 'EXEC:true'
-sleep 0.2
-port=$(ss -ltnpH | sed -n "s/.*127.0.0.1:\([0-9]*\) .*pid=$pid,.*/\1/p" | head -n 1)
+port=$(listening "$pid") || exit 1
 verdict 'a connection that ends at once' "$(ask "https://localhost:$port/")" '502 .*'
 end_roles
 

@@ -210,5 +210,6 @@ def test_behind_a_good_handshake(chain_short, service, origin, name):
     assert outcome in allowed
     assert time.monotonic() - started < 8
     assert SANITIZED or chain.enclave.cpu_seconds() - cpu < 4
-    assert rss(chain.enclave) - memory < (64 << 20 if SANITIZED else 6 << 20)
+    # What was freed stays with AddressSanitizer, up to 256 MiB of it.
+    assert rss(chain.enclave) - memory < (300 << 20 if SANITIZED else 6 << 20)
     assert chain.enclave.running() and chain.inner.get(f"{origin.url}/bytes/7").body == pattern(7)
