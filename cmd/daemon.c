@@ -54,7 +54,8 @@ static void close_process(void)
 	signal(SIGHUP, SIG_IGN); /* settings are read once; a terminal that goes is no reason to */
 }
 
-/* Started with stderr closed, the first socket would become descriptor 2 and a client would be sent the log.
+/*
+ * Started with stderr closed, the first socket would become descriptor 2 and a client would be sent the log.
  */
 static void keep_standard_descriptors(void)
 {

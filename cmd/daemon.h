@@ -6,8 +6,7 @@
  *		struct daemon d;
  *		int status;
  *		if (!daemon_start(&d, argc, argv, CMD_ROLE, NULL, &status))
- *			return status;                  // --help, a wrong setting, or the supervisor has
- *ended
+ *			return status; // --help, a wrong setting, or the supervisor has ended
  *		.. make the role on d.loop with d.settings; its sockets from daemon_listen ..
  *		if (ok)
  *			status = daemon_run(&d, on_drain, role);
@@ -23,7 +22,7 @@
  *	            READY=1               STOPPING=1                 or a second signal
  *
  * With a supervisor (supervisor.h) daemon_start forks: what follows it above runs in each worker, which hears
- *of the end from the supervisor alone.
+ * of the end from the supervisor alone.
  *
  * SIGUSR1 reopens the log, SIGHUP does nothing. Under systemd readiness, stopping and watchdog are told, and
  * sockets taken.

@@ -6,7 +6,7 @@
  *	anywhere else              nothing
  *
  * In an enclave there is always a supervisor: it has the rights that a first process and a clock need, and
- *the workers, who have the connections, have not.
+ * the workers, who have the connections, have not.
  */
 #ifndef CMD_ENCLAVE_MACHINE_H
 #define CMD_ENCLAVE_MACHINE_H

@@ -152,7 +152,8 @@ static bool root_ramdisk(const char *directory, struct buf *out, struct error *e
 
 /* ---- metadata ---- */
 
-/* "6.12.95-cloud-amd64 (..": the boot protocol (kernel Documentation/arch/x86/boot.rst) says where; else "".
+/*
+ * "6.12.95-cloud-amd64 (..": the boot protocol (kernel Documentation/arch/x86/boot.rst) says where; else "".
  */
 static struct span kernel_version(struct span kernel)
 {

@@ -90,7 +90,8 @@ static bool start_worker(struct supervisor *s, unsigned index)
 	return false;
 }
 
-/* Starts who is due. True in a child. The others wait for the first: what is wrong with it is wrong with all.
+/*
+ * Starts who is due. True in a child. The others wait for the first: what is wrong with it is wrong with all.
  */
 static bool start_due(struct supervisor *s)
 {

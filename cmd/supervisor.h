@@ -1,10 +1,9 @@
 /*
  * The process above the workers, where there is one: with more than one worker, with an application beside
- *the enclave's proxy, and as an enclave's first process. Else a role is one process and nothing of this
- *happens.
+ * the enclave's proxy, and as an enclave's first process. Else a role is one process and nothing of this
+ * happens.
  *
- *	supervisor --fork--> worker 0 .. N-1    enter the sandbox, accept from the sockets that the supervisor
- *has opened
+ *	supervisor --fork--> worker 0 .. N-1     enter the sandbox, accept from the supervisor's sockets
  *	           --fork, exec--> application   as a user of its own, outside of the sandbox
  *
  *	STARTING ------------------> UP ------------------------> ENDING ----------------------> over
@@ -12,8 +11,8 @@
  *	  READY=1 when all serve        application was the end     timeouts.drain has passed
  *
  * A worker that ends before all were ready ends the start, as a role that cannot start does. One that ends
- *later is started again, with a growing pause (init/keep.h). Nobody's bytes are ever read here: what comes in
- *is signals, the ends of children, a counter of workers that are ready, and figures in shared memory.
+ * later is started again, with a growing pause (init/keep.h). Nobody's bytes are ever read here: what comes
+ * in is signals, the ends of children, a counter of workers that are ready, and figures in shared memory.
  */
 #ifndef CMD_SUPERVISOR_H
 #define CMD_SUPERVISOR_H

@@ -23,7 +23,8 @@ void systemd_notify(const char *state);
 /* How often the manager wants to hear WATCHDOG=1 at least; 0: never. */
 uint64_t systemd_watchdog_ms(void);
 
-/* The sockets meant for this process; the environment variables are removed, for children must not see them.
+/*
+ * The sockets meant for this process; the environment variables are removed, for children must not see them.
  */
 void systemd_sockets(struct systemd_sockets *s);
 /* The one of that name, else the first without a name; -1: none. It is the caller's. */

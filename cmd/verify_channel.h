@@ -13,7 +13,8 @@
 
 /* http://HOST[:PORT] or https://HOST[:PORT]; *to needs target_free. */
 bool verify_channel_url(const char *url, struct target *to, struct error *err);
-/* TLS 1.3 that takes any certificate, and never resumes. Its own is shown to who asks: PEM files, NULL: none.
+/*
+ * TLS 1.3 that takes any certificate, and never resumes. Its own is shown to who asks: PEM files, NULL: none.
  */
 struct tls_conf *verify_channel_tls(const char *certificate_file, const char *key_file, struct error *err);
 

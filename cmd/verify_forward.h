@@ -8,7 +8,7 @@
  *
  * Each connection's TLS handshake proves that its other end has the key. A key that a document has vouched
  * for is believed for VERIFY_FORWARD_BELIEF_S; then, and for a key not seen before (the enclave makes new
- *ones from time to time), a new document is asked for over the very connection that is in question.
+ * ones from time to time), a new document is asked for over the very connection that is in question.
  */
 #ifndef CMD_VERIFY_FORWARD_H
 #define CMD_VERIFY_FORWARD_H

@@ -158,6 +158,7 @@ static int patience(const struct loop *l, int limit_ms)
 	return ms < INT_MAX ? (int)ms : INT_MAX;
 }
 
+/* Each event to its end before the next one: its bytes are in the cache, and so is its block for the next. */
 static void dispatch(struct loop *l, int count)
 {
 	l->event_count = count;
@@ -167,8 +168,7 @@ static void dispatch(struct loop *l, int count)
 			l->uv_due = true;
 		} else if (w) {
 			w->fn(w, watch_events(l->events[l->event].events));
-			run_tasks(l); /* to the end, while its bytes are in the cache, and its block for the
-					 next one */
+			run_tasks(l);
 		}
 	}
 	l->event_count = 0;
@@ -177,9 +177,9 @@ static void dispatch(struct loop *l, int count)
 /* limit_ms: at most that long; -1: as long as it takes. */
 static void turn(struct loop *l, int limit_ms)
 {
-	if (l->uv_due)
-		run_uv(l);
 	run_tasks(l);
+	if (l->uv_due) /* behind the last that could rouse it before the wait */
+		run_uv(l);
 	tend_blocks(l);
 	int n = epoll_wait(l->epoll_fd, l->events, LOOP_EVENTS, patience(l, limit_ms));
 	read_clock(l);
@@ -205,8 +205,8 @@ void loop_stop(struct loop *l)
 bool loop_step(struct loop *l, int wait_ms)
 {
 	l->stopped = false;
-	turn(l, list_empty(&l->tasks) ? wait_ms
-				      : 0); /* what the tasks did is to be seen before any time passes */
+	/* What tasks do is to be seen before any time passes. */
+	turn(l, list_empty(&l->tasks) ? wait_ms : 0);
 	return anything_left(l);
 }
 
@@ -224,8 +224,7 @@ struct loop *loop_new(void)
 	block_pool_init(&l->blocks, BLOCKS_KEPT);
 	CHECK(uv_loop_init(&l->uv) == 0);
 	l->uv.data = l;
-	/* What is active in libuv must not depend on what happens to run: it does nothing for a loop without
-	 * handles. */
+	/* libuv takes no turn of a loop without active handles, so there is always this one. */
 	CHECK(uv_prepare_init(&l->uv, &l->anchor) == 0);
 	uv_prepare_start(&l->anchor, on_uv_turn);
 	l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);

@@ -21,7 +21,8 @@ struct stack_options {
 
 struct stack;
 
-/* Starts them; they may not be ready yet. died: one of them ended by itself; err names it and its last words.
+/*
+ * Starts them; they may not be ready yet. died: one of them ended by itself; err names it and its last words.
  */
 struct stack *stack_start(struct loop *l, const struct stack_options *options,
 			  void (*died)(void *arg, const struct error *err), void *arg, struct error *err);

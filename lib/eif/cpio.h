@@ -5,7 +5,7 @@
  *	"070701" | 13 numbers of 8 hexadecimal digits | name 0 | 0..3 zeros | content | 0..3 zeros
  *
  * The same input gives the same bytes: times are 0, owners root, inodes counted, entries in the order they
- *are added. Memory runs out of the buffer's cap, not of the machine: look at buf_full() at the end.
+ * are added. Memory runs out of the buffer's cap, not of the machine: look at buf_full() at the end.
  */
 #ifndef EIF_CPIO_H
 #define EIF_CPIO_H

@@ -1,13 +1,13 @@
 /*
  * Enclave images (EIF, version 4): what nitro-cli run-enclave and QEMU's nitro-enclave machine boot. The
- *format is that of aws-nitro-enclaves-image-format; every number is big-endian.
+ * format is that of aws-nitro-enclaves-image-format; every number is big-endian.
  *
  *	   0  ".eif" | u16 version | u16 flags | u64 default memory | u64 default CPUs
  *	  24  u16 reserved | u16 sections | u64 offset[32] | u64 size[32] | u32 unused | u32 CRC-32
  *	 548  sections, each:  u16 type | u16 flags | u64 size | content
  *
  * An offset points at a section's head, its size is that of the content alone. The CRC is over the header
- *without the CRC, then every section with its head.
+ * without the CRC, then every section with its head.
  */
 #ifndef EIF_EIF_H
 #define EIF_EIF_H

@@ -5,7 +5,7 @@
  *	   "signature":           [bytes of a COSE_Sign1, each a number]} ]
  *
  * and what the COSE_Sign1 (ES384) holds is {"register_index": 0, "register_value": [bytes of PCR0, each a
- *number]}.
+ * number]}.
  */
 #ifndef EIF_EIF_SIGN_H
 #define EIF_EIF_SIGN_H

@@ -47,7 +47,8 @@ struct parse_view {
 	uint64_t length;
 };
 
-/* parse_fields.c: field lines and the blank line. Sets h->fields and h->count; h->kind and h->minor are set.
+/*
+ * parse_fields.c: field lines and the blank line. Sets h->fields and h->count; h->kind and h->minor are set.
  */
 bool parse_fields(struct span bytes, size_t fields_max, struct head *h, struct parse_view *view,
 		  struct error *err);

@@ -34,8 +34,8 @@ bool parse_is_target(struct span s)
  * be a target, so that a second space anywhere is an error.
  *
  * What has the form of a version, but is neither 1.0 nor 1.1, is 505, whichever digit is odd. RFC 9110
- *section 2.5 would have a server take 1.2 for 1.1; no such version exists, and whoever writes it is looking
- *for two readers that disagree.
+ * section 2.5 would have a server take 1.2 for 1.1; no such version exists, and whoever writes it is looking
+ * for two readers that disagree.
  */
 bool parse_request_line(struct span line, size_t target_max, struct head *h, struct error *err)
 {

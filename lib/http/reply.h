@@ -6,8 +6,7 @@
  *	Content-Type: application/problem+json
  *	Content-Length: 138
  *	Cache-Control: no-store
- *	Proxy-Status: nitroproxy-host; error=tls_certificate_error; details="service: the certificate has
- *expired"
+ *	Proxy-Status: nitroproxy-host; error=tls_certificate_error; details="service: the certificate has expired"
  *
  *	{"type":"about:blank","title":"Bad Gateway","status":502,
  *	 "detail":"the certificate has expired","kind":"tls_certificate","hop":"service"}

@@ -299,7 +299,8 @@ static struct stream *server_detach(struct leg *leg)
 	return s;
 }
 
-/* What goes on to the connection's end has no other way to tell a break: raw bytes, a body without a length.
+/*
+ * What goes on to the connection's end has no other way to tell a break: raw bytes, a body without a length.
  */
 static bool ends_with_connection(const struct server_conn *c)
 {

@@ -1,11 +1,11 @@
 /*
  * A process that is kept running: when it is due to be started, and started again, with a pause that doubles
- *from a quarter of a second to half a minute while it does not live for a minute.
+ * from a quarter of a second to half a minute while it does not live for a minute.
  *
  *	DUE --started--> RUNNING --ended--> WAITING --pause over--> DUE        --let_go--> never due again
  *
  * What the process is and how it is started is its owner's business. Times are milliseconds of any clock that
- *does not go back.
+ * does not go back.
  */
 #ifndef INIT_KEEP_H
 #define INIT_KEEP_H

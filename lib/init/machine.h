@@ -12,7 +12,8 @@
 
 #include "base/error.h"
 
-/* /proc, /sys, /dev, /dev/pts, /dev/shm, /run, /tmp, and the console as descriptors 0, 1, 2 if none are open.
+/*
+ * /proc, /sys, /dev, /dev/pts, /dev/shm, /run, /tmp, and the console as descriptors 0, 1, 2 if none are open.
  */
 void machine_mount(void);
 
@@ -22,7 +23,8 @@ void machine_load_modules(const char *directory);
 /* Brings `lo` up; its addresses come with it. */
 bool machine_loopback_up(struct error *err);
 
-/* Raises the hard limit of descriptors, which an enclave's kernel sets to 4096, as far as the kernel lets us.
+/*
+ * Raises the hard limit of descriptors, which an enclave's kernel sets to 4096, as far as the kernel lets us.
  */
 void machine_raise_limits(void);
 

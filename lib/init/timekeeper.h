@@ -1,8 +1,8 @@
 /*
  * The enclave's clock. It drifts by seconds a week, there is no NTP, and the host's word is worth nothing;
- *but the hypervisor offers its own time as a PTP clock (KVM's, /dev/ptp0), which the host cannot touch.
- *Certificates are judged by this clock, so one that cannot be right is a reason to open no TLS connection at
- *all.
+ * but the hypervisor offers its own time as a PTP clock (KVM's, /dev/ptp0), which the host cannot touch.
+ * Certificates are judged by this clock, so one that cannot be right is a reason to open no TLS connection at
+ * all.
  *
  *	every 30 s:  offset = PTP - ours;   above 1 s: step;   above 50 us: slew;   else leave it
  *
@@ -18,7 +18,8 @@
 
 #define TIMEKEEPER_MS 30000
 
-/* No certificate that could matter is older than this program: 2026-01-01, and 2100-01-01 at the other end.
+/*
+ * No certificate that could matter is older than this program: 2026-01-01, and 2100-01-01 at the other end.
  */
 #define TIMEKEEPER_EARLIEST 1767225600
 #define TIMEKEEPER_LATEST   4102444800

@@ -67,7 +67,8 @@ const char *stream_name(const struct stream *s);
 struct loop *stream_loop(const struct stream *s);
 bool stream_reading(const struct stream *s); /* a read is pending */
 bool stream_writing(const struct stream *s); /* a write or shutdown is pending */
-/* Something has come that nobody has got yet: bytes, the end or an error. The next read is answered at once.
+/*
+ * Something has come that nobody has got yet: bytes, the end or an error. The next read is answered at once.
  */
 bool stream_ready(const struct stream *s);
 

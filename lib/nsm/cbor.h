@@ -56,7 +56,8 @@ static inline bool cbor_at_end(const struct cbor *c)
 
 enum cbor_type cbor_peek(const struct cbor *c);
 
-/* Each takes one item (of a container: its head) if it is of that type and well-formed; else nothing moves.
+/*
+ * Each takes one item (of a container: its head) if it is of that type and well-formed; else nothing moves.
  */
 bool cbor_uint(struct cbor *c, uint64_t *value);
 bool cbor_int(struct cbor *c, int64_t *value); /* either sign, as far as int64_t goes */

@@ -19,7 +19,8 @@
 
 #define COSE_PAYLOAD_MAX 16384
 #define COSE_MAX                                                                                             \
-	(COSE_PAYLOAD_MAX + 128) /* a whole one: tag, heads, header and signature are 112 at most            \
+	(COSE_PAYLOAD_MAX +                                                                                  \
+	 128) /* a whole one: tag, heads, header and signature are 112 at most            \
 				  */
 
 struct cose_sign1 {

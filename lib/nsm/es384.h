@@ -12,7 +12,8 @@
 #define ES384_POINT_SIZE     97 /* 04 || x || y */
 #define ES384_SIGNATURE_SIZE 96 /* r || s */
 
-/* True if the signature over message is by the key with that point. A point off the curve verifies nothing.
+/*
+ * True if the signature over message is by the key with that point. A point off the curve verifies nothing.
  */
 bool es384_verify(const uint8_t point[ES384_POINT_SIZE], struct span message,
 		  const uint8_t signature[ES384_SIGNATURE_SIZE]);

@@ -28,7 +28,8 @@ static bool hash_executable(uint8_t out[SHA256_SIZE], struct error *err)
 	return n == 0 || error_errno(err, code, "the executable cannot be read for its digest");
 }
 
-/* As `nitroproxy enclave --print-config=json` shows it, so that whoever has the settings gets the same bytes.
+/*
+ * As `nitroproxy enclave --print-config=json` shows it, so that whoever has the settings gets the same bytes.
  */
 static void hash_settings(const struct settings *s, uint8_t out[SHA256_SIZE])
 {

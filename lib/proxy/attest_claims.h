@@ -1,4 +1,5 @@
-/* What this process claims about itself (nsm/claims.h), taken from what is in force, not from what was meant.
+/*
+ * What this process claims about itself (nsm/claims.h), taken from what is in force, not from what was meant.
  */
 #ifndef PROXY_ATTEST_CLAIMS_H
 #define PROXY_ATTEST_CLAIMS_H

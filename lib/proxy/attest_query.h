@@ -1,10 +1,10 @@
 /*
  * What may be asked about attestation:
  *
- *	GET /attestation?nonce=HEX    a document over these 16..64 bytes, which should be random and the
- *asker's own Accept: application/json  .. together with the claims it vouches for; otherwise CBOR GET
- * /attestation/claims       the claims that user_data is the digest of GET /attestation/root         nsm:
- *software only: the root of its certificates, in DER
+ *	GET /attestation?nonce=HEX      a document over these 16..64 bytes, which should be random and the asker's own
+ *	    Accept: application/json    .. together with the claims it vouches for; otherwise CBOR
+ *	GET /attestation/claims         the claims that user_data is the digest of
+ *	GET /attestation/root           nsm: software only: the root of its certificates, in DER
  */
 #ifndef PROXY_ATTEST_QUERY_H
 #define PROXY_ATTEST_QUERY_H

@@ -39,7 +39,8 @@
 
 struct auth;
 
-/* secrets: as above, at least one, one per user. NULL: ERR_CONFIG, which names a secret by its place alone.
+/*
+ * secrets: as above, at least one, one per user. NULL: ERR_CONFIG, which names a secret by its place alone.
  */
 struct auth *auth_new(const struct text_list *secrets, struct error *err);
 void auth_free(struct auth *a); /* NULL is fine */

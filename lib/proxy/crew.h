@@ -1,15 +1,15 @@
 /*
  * The workers of one role: so many processes that do the same with the same settings and listeners. A crew of
- *one is the ordinary case and costs nothing. What they share is made before they are forked:
+ * one is the ordinary case and costs nothing. What they share is made before they are forked:
  *
- *	figures        each writes its own, anybody adds up all        /metrics is whole, whoever answers
- *	rate limits    one table                                       a client has its rate once
- *	Via            one pseudonym                                   a loop through two workers is seen as
- *one told           the enclave's metrics, as worker 0 of the host has them care           what the
- *supervisor knows: restarts, the application, the clock
+ *	figures        each writes its own, anybody adds up all     /metrics is whole, whoever answers
+ *	rate limits    one table                                    a client has its rate once
+ *	Via            one pseudonym                                a loop through two workers is seen as one
+ *	told           the enclave's metrics, as worker 0 of the host has them
+ *	care           what the supervisor knows: restarts, the application, the clock
  *
  * Each has its own connections, pools, TLS sessions and verified chains. Of limits that hold for all together
- *each has its share.
+ * each has its share.
  */
 #ifndef PROXY_CREW_H
 #define PROXY_CREW_H

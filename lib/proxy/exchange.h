@@ -87,7 +87,8 @@ struct buf *exchange_text(struct exchange *x);
 /* One of the three, once: */
 void exchange_forward(struct exchange *x);
 void exchange_refuse(struct exchange *x, const struct error *why);
-/* A local answer: head is copied, what it points at lives on (static, or in exchange_text); body is copied.
+/*
+ * A local answer: head is copied, what it points at lives on (static, or in exchange_text); body is copied.
  */
 void exchange_reply(struct exchange *x, struct head *head, struct span body);
 

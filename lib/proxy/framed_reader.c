@@ -3,7 +3,8 @@
 #include "base/mem.h"
 #include "proxy/framed.h"
 
-/* A payload's buffer of that size stays with a connection between two messages; larger ones are given back.
+/*
+ * A payload's buffer of that size stays with a connection between two messages; larger ones are given back.
  */
 #define PAYLOAD_KEPT 2048
 

@@ -22,7 +22,8 @@ struct health_report {
 void health_report_init(struct health_report *r);
 void health_report_free(struct health_report *r); /* empty then, and may be used again */
 
-/* Takes the place of what was there. False: unreadable, err (ERR_PROTOCOL) says so in our words, r is empty.
+/*
+ * Takes the place of what was there. False: unreadable, err (ERR_PROTOCOL) says so in our words, r is empty.
  */
 bool health_report_read(struct health_report *r, enum health_reporter who, struct span json,
 			struct error *err);

@@ -5,9 +5,9 @@
  *
  * Requests go as they came, Host included, but for what belongs to a connection (http/hop.h); Via and
  * `X-Forwarded-Proto: https` are added, and X-Nitroproxy-Client-Key where ingress.forward_client says so;
- *what a client says under that name never arrives. Bodies stream both ways, WebSocket and other upgrades go
- *through. A connection to the application carries one exchange: over loopback a new one costs less than
- *keeping track.
+ * what a client says under that name never arrives. Bodies stream both ways, WebSocket and other upgrades go
+ * through. A connection to the application carries one exchange: over loopback a new one costs less than
+ * keeping track.
  */
 #ifndef PROXY_INGRESS_APP_H
 #define PROXY_INGRESS_APP_H

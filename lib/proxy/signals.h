@@ -1,7 +1,7 @@
 /*
  * What the enclave tells of itself while it runs: its log lines and its metrics, which in production have no
- *other way out. The host opens a connection to where the enclave takes frames and says WATCH; from then on
- *that connection carries
+ * other way out. The host opens a connection to where the enclave takes frames and says WATCH; from then on
+ * that connection carries
  *
  *	host                                enclave
  *	WATCH  ---------------------------->
@@ -9,7 +9,7 @@
  *	       <---------------------------- METRICS  all of them, once a second
  *
  * One watcher at a time: the newest. The enclave never waits for it: lines stay in a bounded ring, and what
- *does not fit is lost and counted. Lines hold what log lines may hold (base/log.h): nothing from a peer.
+ * does not fit is lost and counted. Lines hold what log lines may hold (base/log.h): nothing from a peer.
  */
 #ifndef PROXY_SIGNALS_H
 #define PROXY_SIGNALS_H

@@ -15,10 +15,10 @@
  *	         {"status":"ok","version":"..",..} to a ping, then the tunnel closes
  *
  * "transport" is what its sender's end of this connection is: "vsock", "unix", "tcp". With it the sender
- *promises to half-close and to wait for the other side's end before it closes. If both say the same there is
- *nothing between them that makes a full close of a half one, as hybrid vsock does, and a close without an end
- *is a break (stream_require_end). The enclave does not say it where it closes when it likes: a pooled
- *connection's.
+ * promises to half-close and to wait for the other side's end before it closes. If both say the same there is
+ * nothing between them that makes a full close of a half one, as hybrid vsock does, and a close without an
+ * end is a break (stream_require_end). The enclave does not say it where it closes when it likes: a pooled
+ * connection's.
  *
  * Keys that are not known are ignored, so that old and new understand each other; a key that is there
  * twice, or has a value of another type, is an error. The tunnel ends its answers with a newline inside

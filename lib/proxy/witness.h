@@ -38,7 +38,8 @@ uint64_t witness_key_signed(const struct witness_key *k); /* receipts that were 
 /* Does the request ask? Takes the field out, which is no service's business. */
 bool witness_asked(struct head *request);
 
-/* For the exchange of request with t; NULL: there can be no receipt for it. k outlives the loop's work on it.
+/*
+ * For the exchange of request with t; NULL: there can be no receipt for it. k outlives the loop's work on it.
  */
 struct witness *witness_new(struct loop *l, struct witness_key *k, const struct head *request,
 			    const struct target *t);

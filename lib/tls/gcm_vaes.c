@@ -27,7 +27,8 @@ typedef __m256i vec;
 
 #include "gcm_wide.h"
 
-/* The compiler's own test lacks VAES in clang 14. It does answer whether the kernel keeps the AVX registers.
+/*
+ * The compiler's own test lacks VAES in clang 14. It does answer whether the kernel keeps the AVX registers.
  */
 static bool usable(void)
 {

@@ -62,7 +62,8 @@ const char *tls_reason(int rc, char buf[TLS_REASON_MAX])
 	return buf;
 }
 
-/* A code is minus the sum of a module's reason (a multiple of 0x80) and a detail below it (mbedtls/error.h).
+/*
+ * A code is minus the sum of a module's reason (a multiple of 0x80) and a detail below it (mbedtls/error.h).
  */
 static bool is_memory(int rc)
 {

@@ -3,10 +3,9 @@
  * refusal is said with an alert. A client:
  *
  *	ClientHello   ServerHello .. Certificate [key] CertificateVerify Finished   [gate]   Finished   over
- *	                                                                              |                  |
- *	                                                     verify_chain; refused: alert, broken verified, or
- *	                                                                          resumed from a session that
- *was
+ *
+ *	[gate]   verify_chain; refused: alert, broken
+ *	over     verified, or resumed from a session that was
  *
  * and a server that asks for certificates, whose alerts mbedTLS seals so that clients can read them only when
  * all is over:
@@ -14,7 +13,7 @@
  *	ClientHello   ServerHello .. Finished   Certificate [key] CertificateVerify Finished   over [gate]
  *
  * mbedTLS judges no chain in either. [key]: before a signature by the peer's key is checked, the key must be
- *one whose signatures cost no more than they should.
+ * one whose signatures cost no more than they should.
  */
 #include <mbedtls/ssl.h>
 #include <time.h>

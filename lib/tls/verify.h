@@ -1,14 +1,14 @@
 /*
  * Does this chain prove that the peer is the server that was asked for, or a client that one of our roots
- * vouches for? mbedTLS parses
- * and checks signatures; everything that is decided is decided here (RFC 5280 section 6,
- * RFC 9525, and where a choice is left the stricter side of the CA/Browser baseline).
+ * vouches for? mbedTLS parses and checks signatures; everything that is decided is decided here (RFC 5280
+ * section 6, RFC 9525, and where a choice is left the stricter side of the CA/Browser baseline).
  *
  *	leaf        v3, now within its validity, no CA, may sign, serverAuth (when purposes are named),
  *	            subjectAltName holds the name; a client's: clientAuth, named, and no name of any kind
  *	every CA    v3, now within its validity, CA:TRUE, may sign certificates (when usage is named),
- *	            serverAuth (of clients clientAuth) or any (when purposes are named), path length, name
- *constraints every one   SHA-256 or better, RSA >= 2048 or P-256/384/521, see cert_view.h for the form
+ *	            serverAuth (of clients clientAuth) or any (when purposes are named), path length,
+ *	            name constraints
+ *	every one   SHA-256 or better, RSA >= 2048 or P-256/384/521, see cert_view.h for the form
  *
  * The path is searched depth first through what the peer sent, in whatever order, to any
  * root of the trust store; a dead end is left and the next issuer tried. Signatures and

@@ -1,11 +1,11 @@
 /*
  * The application inside the enclave, in the tests: asks the proxy that its environment names for a URL,
- *again and again. It knows no TLS: that is the proxy's part.
+ * again and again. It knows no TLS: that is the proxy's part.
  *
  *	app URL [COUNT]    ends with status 0 behind COUNT answers of 200; without COUNT it goes on for ever
  *
- *Before that it leaves a process behind without a parent, which ends at once: with each answer it says
- *whether the first process has collected it.
+ * Before that it leaves a process behind without a parent, which ends at once: with each answer it says
+ * whether the first process has collected it.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -1,7 +1,7 @@
 /*
  * An init that does what AWS's does (aws-nitro-enclaves-sdk-bootstrap): mounts, tells the parent that the
- *enclave is up, starts the one program, collects what ends, restarts the machine when the program does. It
- *leaves `lo` down.
+ * enclave is up, starts the one program, collects what ends, restarts the machine when the program does. It
+ * leaves `lo` down.
  *
  *	rdinit=/bin/aws_init
  */

@@ -1,10 +1,11 @@
 /*
  * Runs in the place of init and becomes it: before, it has the kernel make a PTP clock, for a hypervisor's is
- *not to be had without KVM, and sets it. What it mounts it unmounts; init finds a machine that nobody has
- *touched.
+ * not to be had without KVM, and sets it. What it mounts it unmounts; init finds a machine that nobody has
+ * touched.
  *
- *	rdinit=/bin/ptp ptp_ahead=MILLISECONDS    on the kernel's command line, which makes a variable of the
- *second word; without that word the clock begins in 1970
+ *	rdinit=/bin/ptp ptp_ahead=MILLISECONDS
+ *
+ * on the kernel's command line, which makes a variable of the second word; without it the clock begins in 1970.
  */
 #include <errno.h>
 #include <fcntl.h>

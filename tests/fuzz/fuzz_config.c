@@ -25,7 +25,8 @@ static char *print(const struct opts *o, enum opts_style style)
 	return text;
 }
 
-/* A text may have held what print must not let through (control bytes, no UTF-8): once printed it is stable.
+/*
+ * A text may have held what print must not let through (control bytes, no UTF-8): once printed it is stable.
  */
 static void check_round_trip(const struct opts *o)
 {

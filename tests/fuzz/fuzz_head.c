@@ -104,7 +104,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!find(bytes, kind, &head) || !parse(head, kind, asked, &h))
 		return 0;
 	check_promises(&h);
-	/* Longer than it came (1.0 has become 1.1, a value has one space in front) it may not fit any more.
+	/*
+	 * Longer than it came (1.0 has become 1.1, a value has one space in front) it may not fit any more.
 	 */
 	buf_init(&out, 2 * HEAD_MAX_BYTES);
 	CHECK(write_head(&out, &h, NULL));

@@ -1,6 +1,6 @@
 /*
  * Runs a fuzzer's entry point once over every file of its corpus, so that each input that ever mattered is
- *checked in every build, also by a compiler without libFuzzer.
+ * checked in every build, also by a compiler without libFuzzer.
  *
  *	fuzz_NAME FILE|DIRECTORY...
  *

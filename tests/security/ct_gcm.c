@@ -1,6 +1,6 @@
 /*
  * Does AES-GCM tell its secrets by its timing? Keys and plaintext are marked as undefined memory, so that
- *Memcheck reports each branch and each address that depends on them. Run by ct.sh.
+ * Memcheck reports each branch and each address that depends on them. Run by ct.sh.
  *
  *	ct_gcm PATH	the named path; exit 2 if this machine (as Valgrind shows it) lacks it
  *	ct_gcm --leak	branch on a key byte: Memcheck must report that

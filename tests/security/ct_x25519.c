@@ -1,6 +1,6 @@
 /*
  * Does X25519 tell its secrets by its timing, as deps.sh has it compiled? The scalar is marked as undefined
- *memory, so that Memcheck reports each branch and each address that depends on it. Run by ct.sh.
+ * memory, so that Memcheck reports each branch and each address that depends on it. Run by ct.sh.
  *
  *	ct_x25519		a public key and an agreement
  *	ct_x25519 --leak	branch on a byte of the scalar: Memcheck must report that

@@ -1,6 +1,6 @@
 /*
  * vsockd: the device behind the AF_VSOCK of virtual machines, for tests. It is a vhost-user-vsock back-end:
- *QEMU and User-Mode Linux connect to it and share their memory, and it moves packets between
+ * QEMU and User-Mode Linux connect to it and share their memory, and it moves packets between
  *
  *	guest CID 16 <----> guest CID 3            siblings, each with a socket of its own
  *	guest CID 16 <----> unix sockets here      the hybrid form of Firecracker and vhost-device-vsock:

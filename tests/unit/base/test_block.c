@@ -1,4 +1,5 @@
-/* The pool of blocks: warm ones first, memory given back by what nobody needs; and mem_forget, which does it.
+/*
+ * The pool of blocks: warm ones first, memory given back by what nobody needs; and mem_forget, which does it.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,5 @@
-/* The machinery of options on a small table of the test's own: every type, every source, exact error texts.
+/*
+ * The machinery of options on a small table of the test's own: every type, every source, exact error texts.
  */
 #include <setjmp.h>
 #include <stdarg.h>

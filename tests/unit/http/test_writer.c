@@ -1,4 +1,5 @@
-/* Messages to bytes: what comes in one part leaves in one write, and what its head does not allow is refused.
+/*
+ * Messages to bytes: what comes in one part leaves in one write, and what its head does not allow is refused.
  */
 #include <setjmp.h>
 #include <stdarg.h>

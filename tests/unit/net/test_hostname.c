@@ -249,7 +249,8 @@ static void spellings_of_names(void **state)
 		if (!hostname_canonical((struct span){name, n}, a, &type, &err))
 			fail_msg("%s: %s", name, err.text);
 		assert_string_equal(a, name);
-		/* IDNA may refuse a spelling (hyphens in places, for one), but never read another name in it.
+		/*
+		 * IDNA may refuse a spelling (hyphens in places, for one), but never read another name in it.
 		 */
 		if (hostname_canonical((struct span){other, m}, b, &type, &err)) {
 			assert_string_equal(b, name);

@@ -55,7 +55,8 @@ static void start(struct bench *t, uint64_t idle_ms, bool splice)
 	t->relay = relay_start(t->a, t->b, &options, on_over, t);
 }
 
-/* Over memory streams of that capacity. breakage: mem_cut or mem_fail, of what the client sends, at byte n.
+/*
+ * Over memory streams of that capacity. breakage: mem_cut or mem_fail, of what the client sends, at byte n.
  */
 static struct bench *bench_broken(size_t cap, uint64_t up, uint64_t down,
 				  void (*breakage)(struct stream *s, uint64_t n), uint64_t n)

@@ -1,4 +1,5 @@
-/* Chains that are signed as they should be and break one rule each: made here, since AWS makes no such ones.
+/*
+ * Chains that are signed as they should be and break one rule each: made here, since AWS makes no such ones.
  */
 #include <setjmp.h>
 #include <stdarg.h>

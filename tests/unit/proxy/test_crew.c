@@ -177,7 +177,8 @@ static void hold_none(struct crew *c)
 		_exit(2);
 }
 
-/* A client has two requests at a time in all, not with each worker; those of a worker that died end with it.
+/*
+ * A client has two requests at a time in all, not with each worker; those of a worker that died end with it.
  */
 static void test_limit_is_one(void **state)
 {

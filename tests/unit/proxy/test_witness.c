@@ -94,7 +94,8 @@ EVERYWHERE(with_a_body)
 	wire_free(&c);
 }
 
-/* The head, with nothing behind it, must be whole before the receipt is in it; and the connections live on.
+/*
+ * The head, with nothing behind it, must be whole before the receipt is in it; and the connections live on.
  */
 EVERYWHERE(without_a_body)
 {

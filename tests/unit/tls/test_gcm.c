@@ -106,7 +106,8 @@ static void set_iv_for(struct ref_block j0)
 	ref_store(iv, ref_times(x, inverse));
 }
 
-/* The counter's 32 bits wrap alone, after 0 to 44 blocks: in each place of each batch of 16, 8, 4, 2 and 1.
+/*
+ * The counter's 32 bits wrap alone, after 0 to 44 blocks: in each place of each batch of 16, 8, 4, 2 and 1.
  */
 static void test_counter_wraps(void **state)
 {

@@ -262,7 +262,8 @@ static void what_servers_insist_on(void **state)
 	stop(&s);
 }
 
-/* Keys of other kinds: what they sign the handshake with is taken, in every form that TLS 1.3 has for them.
+/*
+ * Keys of other kinds: what they sign the handshake with is taken, in every form that TLS 1.3 has for them.
  */
 static void other_keys(void **state)
 {
