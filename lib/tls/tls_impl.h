@@ -1,4 +1,4 @@
-/* A TLS connection, for the files that make it up: tls_stream.c, tls_handshake.c, tls_bio.c. */
+/* A TLS connection, for the files that make it up: tls_stream.c, tls_handshake.c, tls_records.c, tls_bio.c. */
 #ifndef TLS_TLS_IMPL_H
 #define TLS_TLS_IMPL_H
 
@@ -46,7 +46,6 @@ struct tls {
 	struct error in_err, out_err; /* kind set: the lower stream has failed */
 
 	/* above */
-	size_t sealed;	     /* bytes of the span at the front of base.wr that are in records */
 	bool notified;	     /* our close_notify is sealed */
 	bool peer_notified;  /* the peer's has come */
 	struct error broken; /* kind set: the TLS state is beyond use, and why */
@@ -55,6 +54,12 @@ struct tls {
 /* tls_bio.c: what mbedTLS reads and writes */
 int tls_bio_send(void *arg, const unsigned char *p, size_t n);
 int tls_bio_recv(void *arg, unsigned char *p, size_t n);
+
+/* tls_records.c, behind the handshake: what can be read and written without waiting, once somebody wants it */
+void tls_open_records(struct tls *t);
+void tls_seal_records(struct tls *t);
+/* The memory behind the record buffers of a connection at rest; else nothing. */
+void tls_forget_records(struct tls *t);
 
 /* tls_handshake.c */
 enum tls_progress { TLS_WAIT, TLS_READY, TLS_BROKEN };
