@@ -41,6 +41,11 @@ static void test_pool(void **state)
 	block_put(needed);
 	block_pool_chill(&pool, 3);
 	assert_int_equal(pool.cold_count, 3);
+	struct block *two[] = {block_get(&pool), block_get(&pool)};
+	block_put(two[0]);
+	block_put(two[1]);
+	block_pool_chill(&pool, MANY); /* two have been needed */
+	assert_int_equal(pool.warm_count, 2);
 	block_pool_chill(&pool, MANY);
 	assert_int_equal(pool.warm_count, 0);
 	assert_int_equal(pool.cold_count, MANY - 1);

@@ -29,6 +29,28 @@ static void test_fields(void **state)
 	assert_int_equal(h.count, HEAD_MAX_FIELDS);
 }
 
+/* A head knows by length and first letter what it cannot have: in neither case may that hide what it has. */
+static void test_any_case(void **state)
+{
+	(void)state;
+	for (char c = 'a'; c <= 'z'; c++)
+		for (size_t n = 1; n <= 20; n++) {
+			char lower[20], upper[20];
+			struct head h;
+			memset(lower, c, n);
+			memset(upper, c - 'a' + 'A', n);
+			struct span spellings[] = {{lower, n}, {upper, n}};
+			for (int i = 0; i < 2; i++) {
+				head_init_request(&h, SPAN("GET"), SPAN("/"));
+				assert_null(head_find_span(&h, spellings[i]));
+				head_add(&h, spellings[i], SPAN("v"));
+				assert_non_null(head_find_span(&h, spellings[1 - i]));
+				assert_int_equal(head_count_span(&h, spellings[1 - i]), 1);
+				assert_true(head_list_has_span(&h, spellings[1 - i], SPAN("V")));
+			}
+		}
+}
+
 static void test_lists(void **state)
 {
 	(void)state;
@@ -78,6 +100,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_fields),
+		cmocka_unit_test(test_any_case),
 		cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_methods_and_statuses),
 	};
