@@ -217,10 +217,6 @@ bool daemon_start(struct daemon *d, int argc, char **argv, enum command command,
 	if (outcome == SETTINGS_RUN && !open_log(d, &err)) {
 		*status = complain(d, &err);
 		outcome = SETTINGS_ERROR;
-	} else if (outcome == SETTINGS_RUN && !entropy_start(&err)) {
-		complain(d, &err);
-		*status = 1; /* nobody's configuration is to blame */
-		outcome = SETTINGS_ERROR;
 	}
 	if (outcome != SETTINGS_RUN) {
 		settings_free(&d->settings);
@@ -233,8 +229,11 @@ bool daemon_start(struct daemon *d, int argc, char **argv, enum command command,
 	setenv("UV_USE_IO_URING", "0", 1); /* whose calls no filter sees */
 	log_start(d);
 	sockets_init(&d->sockets);
-	d->crew = crew_new(&d->settings, settings_workers(&d->settings));
-	if (!fork_workers(d, duties, status)) {
+	if (!entropy_start(&err))
+		*status = daemon_failed(d, &err);
+	else
+		d->crew = crew_new(&d->settings, settings_workers(&d->settings));
+	if (!d->crew || !fork_workers(d, duties, status)) {
 		close_rest(d);
 		return false;
 	}

@@ -10,9 +10,8 @@
 #include "base/mem.h"
 
 /*
- * Blocks kept warm. A batch of edges has at most LOOP_EVENTS reads and as many writes under way; keeping
- * fewer than that wipes and allocates a block for most requests. What CHILL_MS have not needed gives its
- * memory back, some blocks at a time, until few are left.
+ * Blocks kept warm, for streams whose writes wait. What CHILL_MS have not needed gives its memory back, some
+ * blocks at a time, until few are left.
  */
 #define BLOCKS_KEPT  256
 #define BLOCKS_WARM  8

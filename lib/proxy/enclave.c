@@ -2,7 +2,6 @@
 
 #include "base/mem.h"
 #include "proxy/enclave_impl.h"
-#include "tls/entropy.h"
 
 #define SESSIONS_MAX 4096 /* TLS tickets, some 2 KiB each */
 
@@ -112,7 +111,7 @@ static bool load(struct enclave *e, struct error *err)
 				       .allow = &s->policy.allow,
 				       .deny = &s->policy.deny,
 				       .file = s->policy.file};
-	if (!policy_load(&e->policy, &policy, err) || !entropy_start(err))
+	if (!policy_load(&e->policy, &policy, err))
 		return false;
 	e->tls = load_tls(s, err);
 	if (!e->tls)
