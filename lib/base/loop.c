@@ -54,13 +54,16 @@ static unsigned watch_events(uint32_t epoll)
 	return events;
 }
 
-#define READ_EDGES (EPOLLIN | EPOLLRDHUP | EPOLLET)
-#define ALL_EDGES  (READ_EDGES | EPOLLOUT)
-
-static bool enter(struct loop *l, struct watch *w, int fd, uint32_t edges,
-		  void (*fn)(struct watch *w, unsigned events), struct error *err)
+static struct epoll_event edges_of(struct watch *w, unsigned events)
 {
-	struct epoll_event ev = {.events = edges, .data.ptr = w};
+	uint32_t out = events & WATCH_OUT ? EPOLLOUT : 0;
+	return (struct epoll_event){.events = EPOLLIN | EPOLLRDHUP | EPOLLET | out, .data.ptr = w};
+}
+
+bool loop_watch(struct loop *l, struct watch *w, int fd, unsigned events,
+		void (*fn)(struct watch *w, unsigned events), struct error *err)
+{
+	struct epoll_event ev = edges_of(w, events);
 	w->fd = fd;
 	w->fn = fn;
 	if (epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, fd, &ev) != 0)
@@ -69,21 +72,9 @@ static bool enter(struct loop *l, struct watch *w, int fd, uint32_t edges,
 	return true;
 }
 
-bool loop_watch(struct loop *l, struct watch *w, int fd, void (*fn)(struct watch *w, unsigned events),
-		struct error *err)
+void loop_rewatch(struct loop *l, struct watch *w, unsigned events)
 {
-	return enter(l, w, fd, READ_EDGES, fn, err);
-}
-
-bool loop_watch_both(struct loop *l, struct watch *w, int fd, void (*fn)(struct watch *w, unsigned events),
-		     struct error *err)
-{
-	return enter(l, w, fd, ALL_EDGES, fn, err);
-}
-
-void loop_watch_writes(struct loop *l, struct watch *w)
-{
-	struct epoll_event ev = {.events = ALL_EDGES, .data.ptr = w};
+	struct epoll_event ev = edges_of(w, events);
 	CHECK(epoll_ctl(l->epoll_fd, EPOLL_CTL_MOD, w->fd, &ev) == 0);
 }
 

@@ -58,17 +58,17 @@ struct watch {
 	void (*fn)(struct watch *w, unsigned events);
 };
 
-/* fn is called on each edge, from the loop; of writability only when that is gone for good (WATCH_HUP). */
-bool loop_watch(struct loop *l, struct watch *w, int fd, void (*fn)(struct watch *w, unsigned events),
-		struct error *err);
 /*
- * From now on of writability too, at once if there is any. Only for who has to wait for it: a unix socket has
- * such an edge each time that its peer reads, and would wake us for nothing with every exchange.
+ * fn is called from the loop on each edge of what is watched: WATCH_IN, or WATCH_IN | WATCH_OUT. WATCH_HUP comes
+ * unasked, and with it WATCH_OUT when that is gone for good.
  */
-void loop_watch_writes(struct loop *l, struct watch *w);
-/* The same from the start: for a descriptor that is connecting. */
-bool loop_watch_both(struct loop *l, struct watch *w, int fd, void (*fn)(struct watch *w, unsigned events),
-		     struct error *err);
+bool loop_watch(struct loop *l, struct watch *w, int fd, unsigned events,
+		void (*fn)(struct watch *w, unsigned events), struct error *err);
+/*
+ * Something else from now on; what is ready is reported at once. WATCH_OUT is only for who has to wait for it: a
+ * unix or vsock socket has such an edge each time that its peer reads, and would wake us with every exchange.
+ */
+void loop_rewatch(struct loop *l, struct watch *w, unsigned events);
 /* Before the descriptor is closed. No call comes after it. */
 void loop_unwatch(struct loop *l, struct watch *w);
 

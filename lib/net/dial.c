@@ -9,7 +9,6 @@
 
 #include "base/mem.h"
 #include "net/connect.h"
-#include "net/fd_stream.h"
 #include "net/hybrid.h"
 #include "net/race.h"
 #include "net/resolve.h"
@@ -87,21 +86,15 @@ static void on_hybrid(void *arg, struct stream *s, const struct error *err)
 	finish(d, s, err);
 }
 
-static void on_connected(void *arg, int fd, const struct error *err)
+static void on_connected(void *arg, struct stream *s, const struct error *err)
 {
 	struct dial *d = arg;
 	d->connect = NULL;
 	d->race = NULL;
-	if (err) {
-		finish(d, NULL, err);
-		return;
-	}
-	struct error failure;
-	struct stream *s = fd_stream_new(d->loop, fd, d->to.text, &failure);
 	if (s && d->to.kind == ADDRESS_HYBRID)
 		d->hybrid = hybrid_start(s, d->to.port, on_hybrid, d);
 	else
-		finish(d, s, s ? NULL : &failure);
+		finish(d, s, err);
 }
 
 static void on_resolved(void *arg, const struct sockaddr_any *found, size_t count, const struct error *err)
@@ -111,7 +104,7 @@ static void on_resolved(void *arg, const struct sockaddr_any *found, size_t coun
 	if (err)
 		finish(d, NULL, err);
 	else
-		d->race = race_start(d->loop, found, count, on_connected, d);
+		d->race = race_start(d->loop, found, count, d->to.text, on_connected, d);
 }
 
 struct dial *dial_start(struct loop *l, const struct address *to, uint64_t timeout_ms, dial_fn *fn, void *arg)
@@ -124,7 +117,7 @@ struct dial *dial_start(struct loop *l, const struct address *to, uint64_t timeo
 	timer_start(l, &d->timer, timeout_ms, on_timeout);
 	struct sockaddr_any addr;
 	if (socket_address(to, false, &addr))
-		d->connect = connect_start(l, &addr, on_connected, d);
+		d->connect = connect_start(l, &addr, d->to.text, on_connected, d);
 	else
 		d->resolve = resolve_start(l, to->host, (uint16_t)to->port, on_resolved, d);
 	return d;

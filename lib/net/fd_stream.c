@@ -131,7 +131,7 @@ static ssize_t send_spans(struct fd_stream *f, size_t *asked)
 static void watch_writes(struct fd_stream *f)
 {
 	if (!f->writes_watched)
-		loop_watch_writes(f->base.loop, &f->watch);
+		loop_rewatch(f->base.loop, &f->watch, WATCH_IN | WATCH_OUT);
 	f->writes_watched = true;
 }
 
@@ -224,6 +224,12 @@ static void fd_require_end(struct stream *s)
 	of(s)->end_required = true;
 }
 
+static const char *fd_transport(const struct stream *s)
+{
+	const struct fd_stream *f = container_of(s, struct fd_stream, base);
+	return f->family == AF_VSOCK ? "vsock" : f->family == AF_UNIX ? "unix" : "tcp";
+}
+
 static void fd_peer(const struct stream *s, struct stream_peer *peer)
 {
 	const struct fd_stream *f = container_of(s, struct fd_stream, base);
@@ -238,7 +244,6 @@ static void fd_peer(const struct stream *s, struct stream_peer *peer)
 	if (getpeername(f->watch.fd, &a.any, &n) != 0)
 		return;
 	char ip[INET6_ADDRSTRLEN];
-	peer->transport = f->family == AF_VSOCK ? "vsock" : f->family == AF_UNIX ? "unix" : "tcp";
 	if (f->family == AF_INET) {
 		inet_ntop(AF_INET, &a.v4.sin_addr, ip, sizeof ip);
 		peer->loopback = (ntohl(a.v4.sin_addr.s_addr) >> 24) == 127;
@@ -266,24 +271,48 @@ static const struct stream_ops fd_ops = {
 	.shutdown = fd_shutdown,
 	.close = fd_close,
 	.peer = fd_peer,
+	.transport = fd_transport,
 	.abort = fd_abort,
 	.require_end = fd_require_end,
 };
 
-struct stream *fd_stream_new(struct loop *l, int fd, const char *name, struct error *err)
+struct stream *fd_stream_new(struct loop *l, int fd, int family, enum fd_birth birth, const char *name,
+			     struct error *err)
 {
-	struct sockaddr_storage self = {0};
-	socklen_t n = sizeof self;
-	getsockname(fd, (struct sockaddr *)&self, &n);
 	struct fd_stream *f = mem_zero(sizeof *f);
-	if (!loop_watch(l, &f->watch, fd, on_edge, err)) {
+	f->family = family;
+	f->drained = birth != FD_ACCEPTED;
+	f->writes_watched = birth == FD_CONNECTING;
+	if (!loop_watch(l, &f->watch, fd, f->writes_watched ? WATCH_IN | WATCH_OUT : WATCH_IN, on_edge,
+			err)) {
 		close(fd);
 		free(f);
 		return NULL;
 	}
 	stream_init(&f->base, l, &fd_ops, name);
-	f->family = self.ss_family;
 	return &f->base;
+}
+
+/* Edges of writability are free on TCP: there is one only for who was refused a write. On AF_VSOCK they are not. */
+static void ignore_writes(struct fd_stream *f)
+{
+	loop_rewatch(f->base.loop, &f->watch, WATCH_IN);
+	f->writes_watched = false;
+}
+
+int fd_stream_connected(struct stream *s)
+{
+	struct fd_stream *f = of(s);
+	struct sockaddr_storage peer;
+	socklen_t n = sizeof peer, size = sizeof(int);
+	int code = 0, fd = f->watch.fd;
+	getsockopt(fd, SOL_SOCKET, SO_ERROR, &code, &size);
+	if (code != 0 || f->family != AF_VSOCK)
+		return code;
+	if (getpeername(fd, (struct sockaddr *)&peer, &n) != 0)
+		return EINPROGRESS; /* not every transport keeps still meanwhile */
+	ignore_writes(f);
+	return 0;
 }
 
 int fd_stream_fd(const struct stream *s)

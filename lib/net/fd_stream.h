@@ -4,8 +4,21 @@
 
 #include "net/stream.h"
 
-/* Takes fd (non-blocking, connected), even when it fails; NULL then. */
-struct stream *fd_stream_new(struct loop *l, int fd, const char *name, struct error *err);
+/* How the descriptor came to be, which tells what may be there to read and what to watch for. */
+enum fd_birth {
+	FD_ACCEPTED,  /* the peer may have written already */
+	FD_CONNECTED, /* nothing will be there before something was sent, most likely: it is waited for */
+	FD_CONNECTING, /* connect() goes on in the background; not to be read or written before it is through */
+};
+
+/* Takes fd (non-blocking, of that address family), even when it fails; NULL then. */
+struct stream *fd_stream_new(struct loop *l, int fd, int family, enum fd_birth birth, const char *name,
+			     struct error *err);
+/*
+ * Of one that was born FD_CONNECTING, after an edge of FD_OUT (fd_stream_tap): 0, and it is a stream like any
+ * other; EINPROGRESS; or why it has failed.
+ */
+int fd_stream_connected(struct stream *s);
 
 /*
  * For whoever moves bytes without seeing them (net/splice.h): the descriptor, which stays the stream's.

@@ -57,8 +57,8 @@ static bool accept_one(struct listener *li)
 		}
 		return false;
 	}
-	socket_tune(fd, li->self.sa.sa_family);
-	struct stream *s = fd_stream_new(li->loop, fd, li->socket.name, NULL);
+	struct stream *s =
+		fd_stream_new(li->loop, fd, li->self.sa.sa_family, FD_ACCEPTED, li->socket.name, NULL);
 	if (s)
 		li->fn(li->arg, s);
 	return true;
@@ -128,7 +128,8 @@ struct listener *listener_new(struct loop *l, struct listening *socket, listener
 	li->socket = *socket;
 	li->self.len = sizeof li->self.un;
 	getsockname(socket->fd, &li->self.sa, &li->self.len);
-	if (!loop_watch(l, &li->watch, socket->fd, on_edge, err)) {
+	socket_tune(socket->fd, li->self.sa.sa_family); /* accepted ones take after it */
+	if (!loop_watch(l, &li->watch, socket->fd, WATCH_IN, on_edge, err)) {
 		listening_close(socket);
 		free(li);
 		return NULL;

@@ -11,6 +11,7 @@ struct lane {
 
 struct race {
 	struct loop *loop;
+	const char *name; /* borrowed */
 	struct sockaddr_any to[RESOLVE_MAX];
 	struct lane lanes[RESOLVE_MAX];
 	size_t count, started, failed;
@@ -31,7 +32,7 @@ void race_cancel(struct race *r)
 	free(r);
 }
 
-static void on_connected(void *arg, int fd, const struct error *err)
+static void on_connected(void *arg, struct stream *s, const struct error *err)
 {
 	struct lane *lane = arg;
 	struct race *r = lane->race;
@@ -48,7 +49,7 @@ static void on_connected(void *arg, int fd, const struct error *err)
 	void *fn_arg = r->arg;
 	struct error failure = r->first_failure;
 	race_cancel(r);
-	fn(fn_arg, fd, err ? &failure : NULL);
+	fn(fn_arg, s, err ? &failure : NULL);
 }
 
 static void on_stagger(struct timer *t)
@@ -62,7 +63,7 @@ static void start_next(struct race *r)
 		return;
 	struct lane *lane = &r->lanes[r->started];
 	lane->race = r;
-	lane->connect = connect_start(r->loop, &r->to[r->started++], on_connected, lane);
+	lane->connect = connect_start(r->loop, &r->to[r->started++], r->name, on_connected, lane);
 	timer_start(r->loop, &r->stagger, RACE_STAGGER_MS, on_stagger);
 }
 
@@ -81,12 +82,13 @@ static size_t pick(const struct sockaddr_any *to, size_t count, const bool *used
 	return other;
 }
 
-struct race *race_start(struct loop *l, const struct sockaddr_any *to, size_t count, connect_fn *fn,
-			void *arg)
+struct race *race_start(struct loop *l, const struct sockaddr_any *to, size_t count, const char *name,
+			connect_fn *fn, void *arg)
 {
 	CHECK(count > 0 && count <= RESOLVE_MAX);
 	struct race *r = mem_zero(sizeof *r);
 	r->loop = l;
+	r->name = name;
 	r->fn = fn;
 	r->arg = arg;
 	bool used[RESOLVE_MAX] = {false};

@@ -184,3 +184,8 @@ void stream_peer(const struct stream *s, struct stream_peer *peer)
 	if (s->ops->peer)
 		s->ops->peer(s, peer);
 }
+
+const char *stream_transport(const struct stream *s)
+{
+	return s->ops->transport ? s->ops->transport(s) : NULL;
+}

@@ -78,10 +78,11 @@ bool stream_ready(const struct stream *s);
  */
 struct stream_peer {
 	int64_t cid, uid;
-	bool loopback;	       /* TCP from 127/8 or ::1 */
-	const char *transport; /* "tcp", "unix", "vsock"; NULL: unknown */
-	char address[64];      /* "192.0.2.7:4711", "cid 16", "uid 0": for limits and logs */
+	bool loopback;	  /* TCP from 127/8 or ::1 */
+	char address[64]; /* "192.0.2.7:4711", "cid 16", "uid 0": for limits and logs */
 };
 void stream_peer(const struct stream *s, struct stream_peer *peer);
+/* "tcp", "unix", "vsock": of the sockets below; NULL: there are none. */
+const char *stream_transport(const struct stream *s);
 
 #endif

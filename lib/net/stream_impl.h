@@ -13,6 +13,7 @@ struct stream_ops {
 	void (*shutdown)(struct stream *s); /* ends in stream_write_done */
 	void (*close)(struct stream *s);    /* release everything, s itself too; s is silent already */
 	void (*peer)(const struct stream *s, struct stream_peer *peer); /* NULL: nothing known */
+	const char *(*transport)(const struct stream *s);		/* likewise */
 	void (*abort)(struct stream *s); /* close comes next, and is to look like a break. NULL: it does */
 	void (*require_end)(struct stream *s); /* NULL: a close is told from an end anyway */
 };

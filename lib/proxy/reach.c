@@ -114,13 +114,6 @@ static enum tls_preface on_preface(void *arg, struct block *b, struct error *err
 	return PREFACE_FAILED;
 }
 
-static bool same_transport(const struct stream *s, const char *transport)
-{
-	struct stream_peer peer;
-	stream_peer(s, &peer);
-	return peer.transport && strcmp(peer.transport, transport) == 0;
-}
-
 /* Without TLS behind it. */
 static void on_answer(void *arg, struct block *b, const struct error *err)
 {
@@ -139,7 +132,8 @@ static void on_answer(void *arg, struct block *b, const struct error *err)
 	} else {
 		struct stream *s = r->stream;
 		r->stream = NULL;
-		if (same_transport(s, r->answer.transport))
+		const char *transport = stream_transport(s);
+		if (transport && strcmp(transport, r->answer.transport) == 0)
 			stream_require_end(s);
 		stream_unread(s, b);
 		succeed(r, s);
@@ -182,13 +176,11 @@ static void on_requested(void *arg, const struct error *err)
 
 static bool write_request(struct reach *r)
 {
-	struct stream_peer peer;
 	if (r->ping_fn)
 		return tunnel_ping_write(&r->request);
-	stream_peer(r->stream, &peer);
 	bool relayed = r->target->kind != TARGET_URL;
 	return tunnel_request_write(&r->request, r->target->host, r->target->port, r->id,
-				    relayed ? peer.transport : NULL);
+				    relayed ? stream_transport(r->stream) : NULL);
 }
 
 static void on_dialled(void *arg, struct stream *s, const struct error *err)

@@ -234,7 +234,6 @@ static void on_answer_timeout(struct timer *t)
 static void on_dialled(void *arg, struct stream *service, const struct error *err)
 {
 	struct tunnel_conn *c = arg;
-	struct stream_peer peer;
 	c->dial = NULL;
 	if (err) {
 		refuse(c, err);
@@ -242,10 +241,10 @@ static void on_dialled(void *arg, struct stream *service, const struct error *er
 	}
 	c->service = service;
 	c->tunnel->stats->connected++;
-	stream_peer(c->client, &peer);
-	if (peer.transport && strcmp(peer.transport, c->request.transport) == 0)
+	const char *transport = stream_transport(c->client);
+	if (transport && strcmp(transport, c->request.transport) == 0)
 		stream_require_end(c->client);
-	tunnel_connected_write(&c->answer, peer.transport);
+	tunnel_connected_write(&c->answer, transport);
 	struct span v = buf_span(&c->answer);
 	timer_start(c->tunnel->loop, &c->timer, c->tunnel->settings->timeouts.tunnel_request,
 		    on_answer_timeout);

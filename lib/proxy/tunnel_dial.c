@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "net/fd_stream.h"
 #include "net/race.h"
 #include "proxy/tunnel_impl.h"
 
@@ -95,20 +94,15 @@ static void finish_failed(struct tunnel_dial *d, const struct error *why)
 
 /* ---- an address ---- */
 
-static void on_connected(void *arg, int fd, const struct error *err)
+static void on_connected(void *arg, struct stream *s, const struct error *err)
 {
 	struct tunnel_dial *d = arg;
-	struct error failure;
-	struct stream *s = NULL;
 	d->race = NULL;
-	if (err)
-		failure = *err;
-	else
-		s = fd_stream_new(d->tunnel->loop, fd, d->target->text, &failure);
-	if (s) {
+	if (!err) {
 		finish(d, s, NULL);
 		return;
 	}
+	struct error failure = *err;
 	error_wrap(&failure, "cannot connect to %.120s", d->target->text);
 	finish_failed(d, &failure);
 }
@@ -133,7 +127,7 @@ static bool dial(struct tunnel_dial *d, const struct sockaddr_any *found, size_t
 	if (n == 0)
 		return error_wrap(err, "%.120s", d->target->text);
 	timer_start(t->loop, &d->timer, t->settings->timeouts.connect, on_connect_timeout);
-	d->race = race_start(t->loop, to, n, on_connected, d);
+	d->race = race_start(t->loop, to, n, d->target->text, on_connected, d);
 	return true;
 }
 

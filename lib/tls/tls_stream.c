@@ -187,6 +187,11 @@ static void tls_peer(const struct stream *s, struct stream_peer *peer)
 	stream_peer(container_of(s, const struct tls, base)->lower, peer);
 }
 
+static const char *tls_transport(const struct stream *s)
+{
+	return stream_transport(container_of(s, const struct tls, base)->lower);
+}
+
 /* Without close_notify the peer can tell already, if it looks. */
 static void tls_abort(struct stream *s)
 {
@@ -201,6 +206,7 @@ static const struct stream_ops tls_ops = {
 	.shutdown = tls_step,
 	.close = tls_close,
 	.peer = tls_peer,
+	.transport = tls_transport,
 	.abort = tls_abort,
 };
 

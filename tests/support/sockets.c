@@ -45,10 +45,10 @@ static void descriptors(int family, int fds[2])
 	close(listening);
 }
 
-static struct stream *stream_of(struct loop *l, int fd)
+static struct stream *stream_of(struct loop *l, int family, int fd)
 {
 	fcntl(fd, F_SETFL, O_NONBLOCK);
-	struct stream *s = fd_stream_new(l, fd, "test socket", NULL);
+	struct stream *s = fd_stream_new(l, fd, family, FD_ACCEPTED, "test socket", NULL);
 	CHECK(s);
 	return s;
 }
@@ -57,8 +57,8 @@ void socket_streams(struct loop *l, int family, struct stream **a, struct stream
 {
 	int fds[2];
 	descriptors(family, fds);
-	*a = stream_of(l, fds[0]);
-	*b = stream_of(l, fds[1]);
+	*a = stream_of(l, family, fds[0]);
+	*b = stream_of(l, family, fds[1]);
 }
 
 struct stream *socket_stream(struct loop *l, int family, int *other)
@@ -66,5 +66,5 @@ struct stream *socket_stream(struct loop *l, int family, int *other)
 	int fds[2];
 	descriptors(family, fds);
 	*other = fds[1];
-	return stream_of(l, fds[0]);
+	return stream_of(l, family, fds[0]);
 }

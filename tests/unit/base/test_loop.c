@@ -113,10 +113,10 @@ static void test_edges(void **state)
 	int fd[2];
 	char byte;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd), 0);
-	assert_true(loop_watch(l, &e.watch, fd[0], on_see, &err));
+	assert_true(loop_watch(l, &e.watch, fd[0], WATCH_IN, on_see, &err));
 	loop_step(l, 2); /* that it can be written is not asked for */
 	assert_int_equal(e.times, 0);
-	loop_watch_writes(l, &e.watch);
+	loop_rewatch(l, &e.watch, WATCH_IN | WATCH_OUT);
 	UNTIL(l, e.seen & WATCH_OUT);
 	assert_false(e.seen & (WATCH_IN | WATCH_HUP));
 	assert_int_equal(write(fd[1], "a", 1), 1);
@@ -131,7 +131,7 @@ static void test_edges(void **state)
 	assert_false(loop_step(l, 0));
 	close(fd[0]);
 	close(fd[1]);
-	assert_false(loop_watch(l, &e.watch, fd[0], on_see, &err)); /* EBADF */
+	assert_false(loop_watch(l, &e.watch, fd[0], WATCH_IN, on_see, &err)); /* EBADF */
 	loop_free(l);
 }
 
@@ -146,8 +146,8 @@ static void test_unwatch_in_batch(void **state)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd), 0);
 	a.blinds = &b;
 	b.blinds = &a;
-	assert_true(loop_watch_both(l, &a.watch, fd[0], on_see, &err));
-	assert_true(loop_watch_both(l, &b.watch, fd[1], on_see, &err));
+	assert_true(loop_watch(l, &a.watch, fd[0], WATCH_IN | WATCH_OUT, on_see, &err));
+	assert_true(loop_watch(l, &b.watch, fd[1], WATCH_IN | WATCH_OUT, on_see, &err));
 	UNTIL(l, a.times + b.times);
 	loop_step(l, 2);
 	assert_true(!a.times || !b.times);

@@ -6,12 +6,14 @@
 
 #include <cmocka.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "net/dial.h"
+#include "net/fd_stream.h"
 #include "net/listener.h"
 #include "support/sockets.h"
 #include "support/until.h"
@@ -61,6 +63,41 @@ static int connected(const struct listener *li)
 	int fd = socket(to->sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_int_equal(connect(fd, &to->sa, to->len), 0);
 	return fd;
+}
+
+static int option_of(const struct stream *s, int level, int name)
+{
+	int value = -1;
+	socklen_t n = sizeof value;
+	assert_int_equal(getsockopt(fd_stream_fd(s), level, name, &value, &n), 0);
+	return value;
+}
+
+static void on_accept_look(void *arg, struct stream *s)
+{
+	assert_int_equal(option_of(s, IPPROTO_TCP, TCP_NODELAY), 1);
+	assert_int_equal(option_of(s, SOL_SOCKET, SO_KEEPALIVE), 1);
+	on_accept(arg, s);
+}
+
+/* Also on a socket that was handed to us. */
+static void tuned(void **state)
+{
+	(void)state;
+	struct loop *l = loop_new();
+	struct sockaddr_any at;
+	struct listening socket;
+	struct error err;
+	int accepted = 0, fd = socket_listening(&at, 4);
+	assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+	listening_adopt(&socket, fd, "adopted");
+	struct listener *li = listener_new(l, &socket, on_accept_look, &accepted, &err);
+	assert_non_null(li);
+	int client = connected(li);
+	UNTIL(l, accepted);
+	close(client);
+	listener_stop(li);
+	loop_free(l);
 }
 
 static void tcp(void **state)
@@ -248,6 +285,7 @@ static void shared(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(tuned),
 		cmocka_unit_test(tcp),
 		cmocka_unit_test_setup_teardown(unix_socket, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_is_in_the_way, set_up, tear_down),

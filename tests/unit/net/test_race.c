@@ -8,31 +8,33 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "net/fd_stream.h"
 #include "net/race.h"
 #include "support/sockets.h"
 #include "support/until.h"
 
 struct seen {
-	int fd, calls;
+	struct stream *s;
+	int calls;
 	bool failed;
 	struct error err;
 };
 
-static void on_connected(void *arg, int fd, const struct error *err)
+static void on_connected(void *arg, struct stream *s, const struct error *err)
 {
 	struct seen *seen = arg;
 	seen->calls++;
-	seen->fd = fd;
+	seen->s = s;
 	seen->failed = err;
 	if (err)
 		seen->err = *err;
 }
 
-static unsigned port_reached(int fd)
+static unsigned port_reached(const struct stream *s)
 {
 	struct sockaddr_in at;
 	socklen_t n = sizeof at;
-	assert_int_equal(getpeername(fd, (struct sockaddr *)&at, &n), 0);
+	assert_int_equal(getpeername(fd_stream_fd(s), (struct sockaddr *)&at, &n), 0);
 	return at.sin_port;
 }
 
@@ -47,13 +49,13 @@ static void the_next_at_once(void **state)
 	socket_refusing(&to[1]);
 	int listening = socket_listening(&to[2], 4);
 	uint64_t started = loop_now(l);
-	race_start(l, to, 3, on_connected, &seen);
+	race_start(l, to, 3, "the winner", on_connected, &seen);
 	assert_int_equal(seen.calls, 0);
 	UNTIL(l, seen.calls);
 	assert_false(seen.failed);
-	assert_int_equal(port_reached(seen.fd), to[2].v4.sin_port);
+	assert_int_equal(port_reached(seen.s), to[2].v4.sin_port);
 	assert_true(loop_now(l) - started < RACE_STAGGER_MS);
-	close(seen.fd);
+	stream_close(seen.s);
 	close(listening);
 	loop_free(l);
 }
@@ -70,12 +72,12 @@ static void the_next_beside(void **state)
 	int listening = socket_listening(&to[1], 4);
 	loop_step(l, 0);
 	uint64_t started = loop_now(l);
-	race_start(l, to, 2, on_connected, &seen);
+	race_start(l, to, 2, "the winner", on_connected, &seen);
 	UNTIL(l, seen.calls);
 	assert_false(seen.failed);
-	assert_int_equal(port_reached(seen.fd), to[1].v4.sin_port);
+	assert_int_equal(port_reached(seen.s), to[1].v4.sin_port);
 	assert_true(loop_now(l) - started >= RACE_STAGGER_MS);
-	close(seen.fd);
+	stream_close(seen.s);
 	close(listening);
 	close(fds[0]);
 	close(fds[1]);
@@ -100,11 +102,11 @@ static void families_alternate(void **state)
 	socket_black_hole(&to[1], more);
 	struct loop *l = loop_new();
 	uint64_t started = loop_now(l);
-	race_start(l, to, 3, on_connected, &seen);
+	race_start(l, to, 3, "the winner", on_connected, &seen);
 	UNTIL(l, seen.calls);
 	assert_false(seen.failed);
 	assert_true(loop_now(l) - started < 2 * RACE_STAGGER_MS);
-	close(seen.fd);
+	stream_close(seen.s);
 	close(listening);
 	close(fds[0]);
 	close(fds[1]);
@@ -121,10 +123,10 @@ static void all_fail(void **state)
 	struct seen seen = {0};
 	for (size_t i = 0; i < 3; i++)
 		socket_refusing(&to[i]);
-	race_start(l, to, 3, on_connected, &seen);
+	race_start(l, to, 3, "the winner", on_connected, &seen);
 	UNTIL(l, seen.calls);
 	assert_true(seen.failed);
-	assert_int_equal(seen.fd, -1);
+	assert_null(seen.s);
 	assert_int_equal(seen.err.kind, ERR_REFUSED);
 	for (int i = 0; i < 5; i++)
 		loop_step(l, 0);
@@ -144,7 +146,7 @@ static void cancelled(void **state)
 		socket_black_hole(&to[0], fds);
 		socket_refusing(&to[1]);
 		socket_black_hole(&to[2], more);
-		struct race *r = race_start(l, to, 3, on_connected, &seen);
+		struct race *r = race_start(l, to, 3, "the winner", on_connected, &seen);
 		for (int i = 0; i < steps; i++)
 			loop_step(l, 0);
 		race_cancel(r);

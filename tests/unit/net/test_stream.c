@@ -297,6 +297,7 @@ static void peers(void **state)
 	stream_peer(a, &peer);
 	assert_int_equal(peer.uid, getuid());
 	assert_int_equal(peer.cid, -1);
+	assert_string_equal(stream_transport(a), "unix");
 	stream_close(a);
 	stream_close(b);
 	socket_streams(l, AF_INET, &a, &b);
@@ -304,6 +305,7 @@ static void peers(void **state)
 	assert_true(peer.loopback);
 	assert_int_equal(peer.uid, -1);
 	assert_memory_equal(peer.address, "127.0.0.1:", 10);
+	assert_string_equal(stream_transport(b), "tcp");
 	stream_close(a);
 	stream_close(b);
 	loop_free(l);

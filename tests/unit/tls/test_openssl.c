@@ -127,7 +127,7 @@ static struct stream *connect_to(const struct server *s)
 	assert_true(fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof to) == 0);
 	assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
 	struct error err;
-	struct stream *stream = fd_stream_new(loop, fd, "loopback", &err);
+	struct stream *stream = fd_stream_new(loop, fd, AF_INET, FD_CONNECTED, "loopback", &err);
 	assert_non_null(stream);
 	return stream;
 }
