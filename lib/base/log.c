@@ -137,10 +137,12 @@ static void put_text(struct line *l, size_t end, const char *text)
 /* logfmt needs no quotes around what cannot be taken for anything but a value. */
 static bool is_bare(struct span s)
 {
-	for (size_t i = 0; i < s.n; i++)
-		if (s.p[i] <= ' ' || s.p[i] >= 0x7f || s.p[i] == '"' || s.p[i] == '=' || s.p[i] == '\\')
-			return false;
-	return s.n > 0;
+	unsigned odd = s.n == 0;
+	for (size_t i = 0; i < s.n; i++) { /* without a way out, so that the compiler takes many at once */
+		unsigned char c = (unsigned char)s.p[i];
+		odd |= (c <= ' ') | (c >= 0x7f) | (c == '"') | (c == '=') | (c == '\\');
+	}
+	return !odd;
 }
 
 static void put_quoted(struct line *l, size_t end, struct span s)
