@@ -10,14 +10,13 @@ import json
 import os
 import pathlib
 import re
-import subprocess
 import tempfile
 
 import pytest
 
 import vm
 from conftest import enclave_config
-from harness.chain import NITROPROXY
+from harness.verify import run, verdict
 
 RULE = "denied.example:443/v1/ GET"
 POLICY = f"mode enforce\ndefault allow\ndeny {RULE}\n"
@@ -53,18 +52,6 @@ def measured(image):
 def policy(tmp_path):
     (tmp_path / "policy").write_text(POLICY)
     return tmp_path / "policy"
-
-
-def run(*args, stdin=b"", binary=NITROPROXY):
-    return subprocess.run([binary, "verify", *map(str, args)], input=stdin, capture_output=True, timeout=60)
-
-
-def verdict(*args, stdin=b"", binary=NITROPROXY):
-    done = run("--json", *args, stdin=stdin, binary=binary)
-    assert done.returncode in (0, 1), done.stderr
-    result = json.loads(done.stdout)
-    assert (result["verdict"] == "accepted") == (done.returncode == 0)
-    return result
 
 
 def flip(data, bit):

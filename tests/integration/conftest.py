@@ -1,7 +1,5 @@
 """What the files of this directory share. Everything that runs the three roles skips without the executable."""
-import os
 import pathlib
-import shutil
 import sys
 import tempfile
 
@@ -9,56 +7,15 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "support" / "py"))
 
-from harness import process  # noqa: E402
 from harness.chain import NITROPROXY, Chain, is_sanitized  # noqa: E402
-from harness.origin import Origin, tls_context  # noqa: E402
-from harness.pki import Pki  # noqa: E402
-
-TAIL = 60  # lines of each process's log in the report of a failure
-
-
-def pytest_runtest_setup(item):
-    item.log_starts = {p: len(p.lines) for p in process.everything}
-
-
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item, call):
-    """A failure shows what each process logged during the test."""
-    report = (yield).get_result()
-    if report.failed:
-        for p in process.everything:
-            lines = p.lines[item.log_starts.get(p, 0):][-TAIL:]
-            if lines:
-                report.sections.append((f"log of {p.name}, pid {p.pid}", "\n".join(lines)))
-
-
-@pytest.fixture(scope="session")
-def workdir():
-    """Short, for the paths of unix sockets have at most 107 bytes."""
-    path = pathlib.Path(tempfile.mkdtemp(prefix="np-"))
-    yield path
-    for p in process.everything:
-        if p.running():
-            p.kill()
-    shutil.rmtree(path)
-
-
-@pytest.fixture(scope="session")
-def pki(workdir):
-    return Pki(workdir)
+# Fixtures and hooks are found by being names here.
+from harness.fixtures import (  # noqa: E402, F401
+    origin, pki, pytest_runtest_makereport, pytest_runtest_setup, workdir)
 
 
 @pytest.fixture(scope="session")
 def sanitized():
     return is_sanitized(NITROPROXY)
-
-
-@pytest.fixture(scope="session")
-def origin(pki):
-    """The service that tests give their handlers to: TLS 1.3, a good certificate for localhost."""
-    service = Origin(tls_context(pki.good))
-    yield service
-    service.close()
 
 
 @pytest.fixture

@@ -9,10 +9,11 @@ import shutil
 import subprocess
 
 import pytest
+from harness.chain import NITROPROXY
+from harness.verify import run, verdict
 
 TESTS = pathlib.Path(os.environ.get("NP_TESTS", pathlib.Path(__file__).parent.parent))
 DATA = TESTS / "data" / "attestation"
-NITROPROXY = os.environ.get("NITROPROXY")
 MANIFEST = json.loads((DATA / "MANIFEST.json").read_text())
 DOCUMENTS = {entry["file"]: entry for entry in MANIFEST["documents"]}
 AT = 1668034321
@@ -25,20 +26,6 @@ pytestmark = pytest.mark.skipif(not NITROPROXY, reason="NITROPROXY does not name
 def load(name):
     content = (DATA / name).read_bytes()
     return base64.b64decode(content) if name.endswith(".b64") else content
-
-
-def run(*args, stdin=b""):
-    return subprocess.run([NITROPROXY, "verify", *map(str, args)], input=stdin, capture_output=True, timeout=60)
-
-
-def verdict(*args, stdin=b""):
-    """The parsed JSON; exit status and verdict must agree."""
-    done = run("--json", *args, stdin=stdin)
-    assert done.returncode in (0, 1), done.stderr
-    result = json.loads(done.stdout)
-    assert (result["verdict"] == "accepted") == (done.returncode == 0)
-    assert (result["reason"] == "none") == (done.returncode == 0)
-    return result
 
 
 @pytest.mark.parametrize("entry", MANIFEST["documents"], ids=lambda entry: entry["file"])

@@ -12,7 +12,7 @@ import threading
 
 import pytest
 from harness.chain import NITROPROXY, Chain
-from harness.process import SANITIZERS
+from harness.verify import run, verdict
 
 NONCE = bytes(range(32)).hex()
 NO_NSM = pytest.mark.skipif(os.path.exists("/dev/nsm"), reason="there is a real NSM here")
@@ -41,20 +41,6 @@ def root(chain, tmp_path_factory):
     path = tmp_path_factory.mktemp("root") / "root.der"
     path.write_bytes(answer.body)
     return path
-
-
-def run(*args, stdin=b""):
-    return subprocess.run([NITROPROXY, "verify", *map(str, args)], input=stdin, capture_output=True, timeout=60,
-                          env={**os.environ, **SANITIZERS})
-
-
-def verdict(*args, stdin=b""):
-    """The parsed JSON; exit status and verdict must agree."""
-    done = run("--json", *args, stdin=stdin)
-    assert done.returncode in (0, 1), done.stderr
-    result = json.loads(done.stdout)
-    assert (result["verdict"] == "accepted") == (result["reason"] == "none") == (done.returncode == 0)
-    return result
 
 
 def pcr0():

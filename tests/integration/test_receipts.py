@@ -2,7 +2,6 @@
 import base64
 import hashlib
 import json
-import os
 import pathlib
 import re
 import ssl
@@ -16,8 +15,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 from harness.chain import NITROPROXY, Chain
 from harness.origin import Origin, echo, pattern
-from harness.process import SANITIZERS
 from harness.servers import nginx
+from harness.verify import run, verdict
 from reference_verifier import decode, encode_bytes
 
 WANT = [("X-Nitroproxy-Want-Receipt", "1")]
@@ -46,20 +45,6 @@ def evidence(chain, tmp_path_factory):
     (directory / "claims").write_text(parts["claims"])
     return ["--root", directory / "root", "--file", directory / "document", "--claims", directory / "claims",
             "--nonce", "5a" * 16, "--any-pcrs"]
-
-
-def run(*args, stdin=b""):
-    return subprocess.run([NITROPROXY, "verify", *map(str, args)], input=stdin, capture_output=True, timeout=60,
-                          env={**os.environ, **SANITIZERS})
-
-
-def verdict(*args, stdin=b""):
-    """The parsed JSON; exit status and verdict must agree."""
-    done = run("--json", *args, stdin=stdin)
-    assert done.returncode in (0, 1), done.stderr
-    result = json.loads(done.stdout)
-    assert (result["verdict"] == "accepted") == (result["reason"] == "none") == (done.returncode == 0)
-    return result
 
 
 def of_fields(fields):

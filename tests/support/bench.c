@@ -1,10 +1,17 @@
 #include "bench.h"
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
+
+#include <cmocka.h>
 
 #include "base/mem.h"
 #include "http/client_conn.h"
 #include "mem_stream.h"
+#include "until.h"
 
 /* One of role.open's: answered by a task. */
 struct opening {
@@ -283,6 +290,36 @@ void bench_start(struct bench *b, size_t capacity, bool framed)
 	list_init(&b->channels.conns);
 	side_init(&b->host, b, HOP_HOST, HOP_ENCLAVE);
 	side_init(&b->enclave, b, HOP_ENCLAVE, HOP_SERVICE);
+}
+
+void bench_everywhere(void (*test)(struct bench *b), struct witness_key *receipts)
+{
+	static const size_t capacities[] = {1, 7, 4096};
+	for (size_t i = 0; i < 3 * countof(capacities); i++) {
+		struct bench b;
+		bench_start(&b, capacities[i / 3], i % 3);
+		b.hybrid = i % 3 == 2;
+		b.receipts = receipts;
+		test(&b);
+		bench_end(&b);
+	}
+}
+
+struct bench_side *bench_leaf(struct bench *b)
+{
+	return &b->enclave;
+}
+
+struct wire *bench_service(struct bench *b, unsigned n, const char *text)
+{
+	UNTIL(b->loop, b->services > n && wire_heard(&b->service[n], text));
+	return &b->service[n];
+}
+
+void bench_settle(struct bench *b)
+{
+	for (int i = 0; i < 20; i++)
+		loop_step(b->loop, 0);
 }
 
 void bench_client(struct bench *b, struct wire *client)

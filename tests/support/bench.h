@@ -50,6 +50,31 @@ struct bench {
 };
 
 void bench_start(struct bench *b, size_t capacity, bool framed);
+/*
+ * The body of a test at each capacity: without frames, with frames, and with frames over what cannot half-close.
+ * receipts: borrowed; NULL: none.
+ */
+void bench_everywhere(void (*test)(struct bench *b), struct witness_key *receipts);
+#define BENCH_TEST(name, receipts)                                                                           \
+	static void name(struct bench *b);                                                                   \
+	static void test_##name(void **state)                                                                \
+	{                                                                                                    \
+		(void)state;                                                                                 \
+		bench_everywhere(name, receipts);                                                            \
+	}                                                                                                    \
+	static void name(struct bench *b)
+
+#define BENCH_GET    "GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
+#define BENCH_POST   "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n"
+#define BENCH_HELLO  "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+#define BENCH_SECOND "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecond"
+
+/* The side that speaks to the services. */
+struct bench_side *bench_leaf(struct bench *b);
+/* Waits until the client's request has come to the n-th service connection, with this text in it. */
+struct wire *bench_service(struct bench *b, unsigned n, const char *text);
+/* Whatever can happen without waiting has happened. */
+void bench_settle(struct bench *b);
 void bench_client(struct bench *b, struct wire *client);
 void bench_open(struct bench *b);
 /* Drops idle connections and checks that nothing else is left: no connection, exchange, block, timer. */

@@ -17,36 +17,8 @@
 
 static struct witness_key *key;
 
-static void everywhere(void (*test)(struct bench *b))
-{
-	static const size_t capacities[] = {1, 7, 4096};
-	for (size_t i = 0; i < 2 * countof(capacities); i++) {
-		struct bench b;
-		bench_start(&b, capacities[i / 2], i % 2);
-		b.receipts = key;
-		test(&b);
-		bench_end(&b);
-	}
-}
-
-#define EVERYWHERE(name)                                                                                     \
-	static void name(struct bench *b);                                                                   \
-	static void test_##name(void **state)                                                                \
-	{                                                                                                    \
-		(void)state;                                                                                 \
-		everywhere(name);                                                                            \
-	}                                                                                                    \
-	static void name(struct bench *b)
-
-#define GET   "GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
-#define HELLO "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
-#define FIELD WITNESS_FIELD ": :"
-
-static struct wire *service(struct bench *b, unsigned n, const char *text)
-{
-	UNTIL(b->loop, b->services > n && wire_heard(&b->service[n], text));
-	return &b->service[n];
-}
+#define EVERYWHERE(name) BENCH_TEST(name, key)
+#define FIELD		 WITNESS_FIELD ": :"
 
 /* The one receipt in what the client has heard, verified; out holds its bytes. */
 static void receipt_of(const struct wire *c, char out[RECEIPT_MAX], struct receipt *said)
@@ -80,7 +52,7 @@ EVERYWHERE(with_a_body)
 	char bytes[RECEIPT_MAX];
 	bench_client(b, &c);
 	wire_say(&c, "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nabcde");
-	wire_say(service(b, 0, "abcde"), HELLO);
+	wire_say(bench_service(b, 0, "abcde"), BENCH_HELLO);
 	UNTIL(b->loop, wire_heard(&c, "\r\n0\r\n" FIELD) && b->enclave.done == 1);
 	UNTIL(b->loop, wire_heard(&c, ":\r\n\r\n"));
 	assert_true(wire_heard(&c, "Trailer: " WITNESS_FIELD "\r\n"));
@@ -107,8 +79,8 @@ EVERYWHERE(without_a_body)
 	char bytes[RECEIPT_MAX];
 	bench_client(b, &c);
 	for (unsigned i = 0; i < countof(answers); i++) {
-		wire_say(&c, GET);
-		wire_say(service(b, 0, "\r\n\r\n"), answers[i]);
+		wire_say(&c, BENCH_GET);
+		wire_say(bench_service(b, 0, "\r\n\r\n"), answers[i]);
 		UNTIL(b->loop,
 		      wire_heard(&c, FIELD) && wire_heard(&c, "\r\n\r\n") && b->enclave.done == i + 1);
 		assert_true(wire_heard(&c, " Fine\r\n") && !wire_heard(&c, "Trailer:"));
@@ -128,14 +100,14 @@ EVERYWHERE(repeated)
 	struct receipt said;
 	char bytes[RECEIPT_MAX];
 	bench_client(b, &c);
-	wire_say(&c, GET);
-	wire_say(service(b, 0, "\r\n\r\n"), HELLO);
+	wire_say(&c, BENCH_GET);
+	wire_say(bench_service(b, 0, "\r\n\r\n"), BENCH_HELLO);
 	UNTIL(b->loop, wire_heard(&c, ":\r\n\r\n") && b->enclave.done == 1);
 	wire_forget(&c);
 	wire_forget(&b->service[0]);
 	wire_say(&c, "PUT /a HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nb");
-	wire_end(service(b, 0, "PUT /a"));
-	wire_say(service(b, 1, "\r\n\r\nb"), HELLO);
+	wire_end(bench_service(b, 0, "PUT /a"));
+	wire_say(bench_service(b, 1, "\r\n\r\nb"), BENCH_HELLO);
 	UNTIL(b->loop, wire_heard(&c, ":\r\n\r\n"));
 	receipt_of(&c, bytes, &said);
 	assert_true(said.has_request);
@@ -151,7 +123,7 @@ EVERYWHERE(answered_early)
 	char bytes[RECEIPT_MAX];
 	bench_client(b, &c);
 	wire_say(&c, "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\nabcde");
-	wire_say(service(b, 0, "abcde"), HELLO);
+	wire_say(bench_service(b, 0, "abcde"), BENCH_HELLO);
 	UNTIL(b->loop, wire_heard(&c, ":\r\n\r\n"));
 	receipt_of(&c, bytes, &said);
 	assert_false(said.has_request);
@@ -165,8 +137,8 @@ EVERYWHERE(trailers)
 	struct receipt said;
 	char bytes[RECEIPT_MAX];
 	bench_client(b, &c);
-	wire_say(&c, GET);
-	wire_say(service(b, 0, "\r\n\r\n"),
+	wire_say(&c, BENCH_GET);
+	wire_say(bench_service(b, 0, "\r\n\r\n"),
 		 "HTTP/1.1 103 Hints\r\nLink: </a>\r\n\r\n"
 		 "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n" WITNESS_FIELD
 		 ": :AA==:\r\nX-Sum: 1\r\n\r\n");
@@ -181,8 +153,8 @@ EVERYWHERE(cut)
 {
 	struct wire c;
 	bench_client(b, &c);
-	wire_say(&c, GET);
-	struct wire *s = service(b, 0, "\r\n\r\n");
+	wire_say(&c, BENCH_GET);
+	struct wire *s = bench_service(b, 0, "\r\n\r\n");
 	wire_say(s, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhell");
 	wire_end(s);
 	UNTIL(b->loop, c.heard_end && b->enclave.done == 1);
@@ -209,8 +181,8 @@ static void gone_while_signing(struct bench *b, bool client)
 	struct wire c;
 	uint64_t before = witness_key_signed(key);
 	bench_client(b, &c);
-	wire_say(&c, GET);
-	wire_say(service(b, 0, "\r\n\r\n"), HELLO);
+	wire_say(&c, BENCH_GET);
+	wire_say(bench_service(b, 0, "\r\n\r\n"), BENCH_HELLO);
 	/* The body has gone out: the end is read right behind it. */
 	UNTIL(b->loop, wire_heard(&c, "o\r\n") || witness_key_signed(key) > before);
 	if (client) {
