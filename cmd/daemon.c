@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "confine.h"
 #include "tls/entropy.h"
 
@@ -211,6 +212,7 @@ bool daemon_start(struct daemon *d, int argc, char **argv, enum command command,
 	struct error err;
 	memset(d, 0, sizeof *d);
 	keep_standard_descriptors();
+	mem_tune();
 	d->role = role_name(command);
 	enum settings_outcome outcome = settings_load(argc, argv, command, &d->settings, &err);
 	*status = outcome == SETTINGS_ERROR ? complain(d, &err) : 0;

@@ -1,10 +1,20 @@
 #include "base/mem.h"
 
+#include <malloc.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#define HEAP_SLACK (4 << 20)
+#define HEAP_STEP  (1 << 18)
+
+void mem_tune(void)
+{
+	mallopt(M_TRIM_THRESHOLD, HEAP_SLACK);
+	mallopt(M_TOP_PAD, HEAP_STEP);
+}
 
 /* Nothing here may allocate, and no handler may run: neither would find what it needs. */
 void mem_exhausted(void)

@@ -30,7 +30,7 @@ int fd_stream_end(const struct stream *s);
 
 enum fd_side { FD_IN, FD_OUT };
 /*
- * While tapped, the edges of that side go to fn, which may post tasks and do nothing else, and no read
+ * While tapped, the edges of that side go to fn, which may untap, post tasks and do nothing else, and no read
  * (FD_IN) or write (FD_OUT) may be started. False when the side is not at rest: an operation is pending,
  * it has read ahead, it has failed or ended. The socket may be ready already: try first.
  */
