@@ -64,7 +64,7 @@ bool exchange_may_repeat(const struct exchange *x)
 {
 	bool whole = x->first.end || x->more_sent;
 	return x->info.reused && !x->repeated && !x->begun && !x->more_sent &&
-	       (head_method_idempotent(x->info.request) || (!whole && !x->first.data));
+	       (head_method_idempotent(x->info.request) || (!whole && !x->info.bytes_up));
 }
 
 void exchange_broken(struct exchange *x, const struct error *why, enum hop hop)

@@ -64,6 +64,41 @@ EVERYWHERE(stale_post_head)
 	stale(b, BENCH_POST, false, true);
 }
 
+/*
+ * Some of its body was sent, and the rest comes when the connection has gone: a repeated one would lack the first
+ * bytes, which nobody has any more.
+ */
+static void stale_in_parts(struct bench *b, const char *first, const char *heard, const char *rest)
+{
+	struct wire c;
+	bench_client(b, &c);
+	wire_say(&c, BENCH_GET);
+	wire_say(bench_service(b, 0, "\r\n\r\n"), BENCH_HELLO);
+	UNTIL(b->loop, wire_heard(&c, "\r\n\r\nhello") && bench_leaf(b)->idle);
+	wire_forget(&b->service[0]);
+	wire_forget(&c);
+	wire_say(&c, first);
+	bench_service(b, 0, heard);
+	bench_settle(b);
+	wire_close(&b->service[0]);
+	bench_settle(b);
+	wire_say(&c, rest);
+	UNTIL(b->loop, wire_heard(&c, "HTTP/1.1 502 "));
+	assert_int_equal(b->services, 1);
+	wire_free(&c);
+}
+
+EVERYWHERE(stale_post_chunked)
+{
+	stale_in_parts(b, "POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n",
+		       "t\r\n", "4\r\nrest\r\n0\r\n\r\n");
+}
+
+EVERYWHERE(stale_post_in_parts)
+{
+	stale_in_parts(b, "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nfirst", "first", "rest");
+}
+
 EVERYWHERE(stale_post)
 {
 	stale(b, "POST /a HTTP/1.1\r\nHost: x\r\n\r\n", false, false);
@@ -159,6 +194,8 @@ int main(void)
 		cmocka_unit_test(test_stale_get_reset),
 		cmocka_unit_test(test_stale_put),
 		cmocka_unit_test(test_stale_post_head),
+		cmocka_unit_test(test_stale_post_chunked),
+		cmocka_unit_test(test_stale_post_in_parts),
 		cmocka_unit_test(test_stale_post),
 		cmocka_unit_test(test_repeated_with_body),
 		cmocka_unit_test(test_gone_while_repeating),
