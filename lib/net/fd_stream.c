@@ -78,9 +78,9 @@ static void try_read(struct fd_stream *f)
 		stream_read_done(&f->base, b, NULL);
 		return;
 	}
-	int code = n == 0 && broke_off(f) ? ECONNRESET : errno;
+	int code = n < 0 ? errno : broke_off(f) ? ECONNRESET : 0; /* errno is another call's, behind an end */
 	block_put(b);
-	if (n == 0 && code != ECONNRESET) {
+	if (code == 0) {
 		stream_read_done(&f->base, NULL, NULL);
 	} else if (code == EAGAIN || code == EWOULDBLOCK) {
 		f->drained = true;

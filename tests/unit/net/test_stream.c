@@ -159,6 +159,30 @@ static void ends_are_per_direction(void **state)
 	}
 }
 
+/* The kernel says nothing of an error behind an end: what errno still holds is another stream's. */
+static void an_end_is_no_error(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct loop *l = loop_new();
+		struct seen r = {0};
+		int other;
+		struct stream *s = socket_stream(l, i ? AF_UNIX : AF_INET, &other);
+		assert_int_equal(shutdown(other, SHUT_WR), 0);
+		do { /* the end may still be on its way */
+			errno = ECONNRESET;
+			if (!stream_reading(s) && !r.called)
+				stream_read(s, on_read, &r);
+			loop_step(l, 1);
+		} while (!r.called);
+		assert_null(r.b);
+		assert_false(r.failed);
+		stream_close(s);
+		close(other);
+		loop_free(l);
+	}
+}
+
 static void errors_stay(void **state)
 {
 	(void)state;
@@ -318,6 +342,7 @@ int main(void)
 		cmocka_unit_test(never_from_inside),
 		cmocka_unit_test(unread_and_cancel_lose_nothing),
 		cmocka_unit_test(ends_are_per_direction),
+		cmocka_unit_test(an_end_is_no_error),
 		cmocka_unit_test(errors_stay),
 		cmocka_unit_test(a_close_is_told_from_an_end),
 		cmocka_unit_test(an_abort_is_no_end),
