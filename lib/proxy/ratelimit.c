@@ -228,7 +228,9 @@ static place find(struct ratelimit *r, const char *key, uint64_t now_ms)
 
 static void refill(const struct ratelimit *r, struct ratelimit_client *c, uint64_t now_ms)
 {
-	uint64_t passed = now_ms > c->seen_ms ? now_ms - c->seen_ms : 0;
+	if (now_ms <= c->seen_ms) /* another worker has read its clock later: what passed since is paid for */
+		return;
+	uint64_t passed = now_ms - c->seen_ms;
 
 	c->seen_ms = now_ms;
 	/* compared by division first: an idle month times a large rate need not fit */

@@ -55,6 +55,21 @@ static void rate(void **state)
 	ratelimit_free(r);
 }
 
+/* Workers read the clock each for itself: what one has been given for a moment, no other gets for it once more. */
+static void clocks_that_differ(void **state)
+{
+	struct ratelimit *r = make(10, 1, 0, 1);
+	(void)state;
+
+	assert_int_equal(request(r, "a", 1000), 0);
+	for (unsigned i = 0; i < 1000; i++) {
+		assert_int_equal(request(r, "a", 1090), 1);
+		assert_int_equal(request(r, "a", 1010), 1);
+	}
+	assert_int_equal(request(r, "a", 1100), 0);
+	ratelimit_free(r);
+}
+
 /* Over a long time the rate is exact, whatever the steps. */
 static void rate_in_the_long_run(void **state)
 {
@@ -188,6 +203,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rate),
+		cmocka_unit_test(clocks_that_differ),
 		cmocka_unit_test(rate_in_the_long_run),
 		cmocka_unit_test(extreme_settings),
 		cmocka_unit_test(at_a_time),
