@@ -128,7 +128,7 @@ struct listener *listener_new(struct loop *l, struct listening *socket, listener
 	li->socket = *socket;
 	li->self.len = sizeof li->self.un;
 	getsockname(socket->fd, &li->self.sa, &li->self.len);
-	socket_tune(socket->fd, li->self.sa.sa_family); /* accepted ones take after it */
+	socket_tune_listening(socket->fd, li->self.sa.sa_family); /* accepted ones take after it */
 	if (!loop_watch(l, &li->watch, socket->fd, WATCH_IN, on_edge, err)) {
 		listening_close(socket);
 		free(li);

@@ -7,6 +7,13 @@
 #include <stdio.h>
 #include <string.h>
 
+/*
+ * So much may wait to be sent to a client; what is on its way does not count. Without a bound the kernel takes megabytes
+ * for one that reads slowly, and says that there is room again only when a third of them is through: that looks like a
+ * client that does not read at all (timeouts.response_stall). Services get no such bound: uploads would cost a third more.
+ */
+#define TCP_UNSENT (128 * 1024)
+
 /* vsock's default is 256 KiB, and its credit is the only flow control there is. */
 #define VSOCK_BUFFER ((uint64_t)1024 * 1024)
 
@@ -76,4 +83,12 @@ void socket_tune(int fd, int family)
 		setsockopt(fd, AF_VSOCK, SO_VM_SOCKETS_BUFFER_MAX_SIZE, &size, sizeof size);
 		setsockopt(fd, AF_VSOCK, SO_VM_SOCKETS_BUFFER_SIZE, &size, sizeof size);
 	}
+}
+
+void socket_tune_listening(int fd, int family)
+{
+	int unsent = TCP_UNSENT;
+	socket_tune(fd, family);
+	if (family == AF_INET || family == AF_INET6)
+		setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
 }

@@ -31,5 +31,7 @@ bool socket_address(const struct address *a, bool listen, struct sockaddr_any *o
 int socket_open(int family, struct error *err);
 /* No Nagle delay, keep-alive probes for TCP; larger buffers for vsock. Failure is of no consequence. */
 void socket_tune(int fd, int family);
+/* The same for a listening one, and little that waits to be sent, for all that it will accept. */
+void socket_tune_listening(int fd, int family);
 
 #endif

@@ -172,7 +172,7 @@ static void on_dialled(void *arg, struct stream *s, const struct error *err)
 	if (err) {
 		o->failed = true;
 		o->err = *err;
-		o->err.hop = HOP_ENCLAVE;
+		o->err.hop = err->kind == ERR_LIMIT ? HOP_HOST : HOP_ENCLAVE; /* descriptors are ours */
 		if (error_is_unreachable(err->kind) && err->kind != ERR_CONNECT_TIMEOUT)
 			o->err.kind = ERR_UNAVAILABLE; /* 503: the proxy itself is not whole */
 	} else {

@@ -191,7 +191,7 @@ static void on_dialled(void *arg, struct stream *s, const struct error *err)
 		struct error why = *err;
 		if (error_is_unreachable(err->kind) && err->kind != ERR_CONNECT_TIMEOUT)
 			why.kind = ERR_UNAVAILABLE; /* 503: the proxy itself is not whole */
-		fail(r, &why, HOP_TUNNEL);
+		fail(r, &why, err->kind == ERR_LIMIT ? HOP_ENCLAVE : HOP_TUNNEL); /* descriptors are ours */
 		return;
 	}
 	r->stream = s;

@@ -120,6 +120,18 @@ class Silent:
         self.url = "https://localhost:%d/" % self.listener.getsockname()[1]
 
 
+def test_a_client_that_reads_slowly_is_not_one_that_stopped(start_chain, origin):
+    """What it takes is progress, though the kernel's buffers have room again only from time to time."""
+    chain = start_chain(enclave={"timeouts_response_stall": "4s"})
+    with chain.inner.connect() as client:
+        client.send_request("GET", f"/{origin.url}/bytes/30000000")
+        until = time.monotonic() + 8
+        while time.monotonic() < until:
+            assert client.socket.recv(16_000)
+            time.sleep(0.2)  # this client's own pace
+        assert not chain.enclave.matching("error=write_timeout")
+
+
 def test_silent_handshake(start_chain, timed):
     service = Silent()
     for front in fronts(start_chain(enclave={"timeouts_tls_handshake": SETTING})):

@@ -77,6 +77,7 @@ static void on_accept_look(void *arg, struct stream *s)
 {
 	assert_int_equal(option_of(s, IPPROTO_TCP, TCP_NODELAY), 1);
 	assert_int_equal(option_of(s, SOL_SOCKET, SO_KEEPALIVE), 1);
+	assert_int_equal(option_of(s, IPPROTO_TCP, TCP_NOTSENT_LOWAT), 128 * 1024);
 	on_accept(arg, s);
 }
 
