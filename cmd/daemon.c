@@ -72,9 +72,9 @@ static bool open_log(struct daemon *d, struct error *err)
 					      .format = s->logging.format,
 					      .role = d->role,
 					      .file = s->logging.file,
-					      /* each knows what it has written itself */
-					      .max_size = s->logging.max_size / settings_workers(s),
-					      .backup_count = s->logging.backup_count},
+					      .max_size = s->logging.max_size,
+					      .backup_count = s->logging.backup_count,
+					      .writers = settings_workers(s)},
 			err);
 }
 
@@ -216,6 +216,8 @@ bool daemon_start(struct daemon *d, int argc, char **argv, enum command command,
 	d->role = role_name(command);
 	enum settings_outcome outcome = settings_load(argc, argv, command, &d->settings, &err);
 	*status = outcome == SETTINGS_ERROR ? complain(d, &err) : 0;
+	if (outcome == SETTINGS_RUN)
+		close_process();
 	if (outcome == SETTINGS_RUN && !open_log(d, &err)) {
 		*status = complain(d, &err);
 		outcome = SETTINGS_ERROR;
@@ -224,7 +226,6 @@ bool daemon_start(struct daemon *d, int argc, char **argv, enum command command,
 		settings_free(&d->settings);
 		return false;
 	}
-	close_process();
 	raise_descriptor_limit();
 	if (command == CMD_TUNNEL)
 		setenv("UV_THREADPOOL_SIZE", TUNNEL_THREADS, 0);

@@ -40,7 +40,7 @@ const char *log_level_name(enum log_level level)
 bool log_open(const struct log_options *o, struct error *err)
 {
 	pthread_mutex_lock(&out.lock);
-	bool ok = log_sink_open(&out.sink, o->file, o->max_size, o->backup_count, err);
+	bool ok = log_sink_open(&out.sink, o->file, o->max_size, o->backup_count, o->writers, err);
 	if (ok) {
 		out.format = o->format;
 		snprintf(out.role, sizeof out.role, "%s", o->role ? o->role : "");

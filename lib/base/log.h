@@ -38,6 +38,7 @@ struct log_options {
 	const char *file;      /* NULL or "": stderr */
 	uint64_t max_size;     /* bytes after which file becomes file.1; 0: never */
 	unsigned backup_count; /* file.1 .. file.N are kept; 0: the file is emptied */
+	unsigned writers;      /* processes that write to the file; 0: one */
 };
 
 /* Before it the log goes to stderr as logfmt at info. May be called again. */

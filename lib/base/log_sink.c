@@ -15,12 +15,27 @@
 
 static int open_file(const char *file)
 {
-	return open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
+	return open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
 }
 
 static bool cannot_open(const char *file, struct error *err)
 {
 	return error_errno(err, errno, "cannot open the log file %s", quote_clip(span_of(file)).text);
+}
+
+/* One that writes alone knows how large the file is. With others it is an eighth of a share of the room from sure. */
+static void set_size(struct log_sink *s, uint64_t size)
+{
+	uint64_t room = s->max_size > size ? s->max_size - size : 0;
+	s->size = size;
+	s->look_at = size + (s->writers > 1 ? room / s->writers / 8 : room);
+}
+
+static void look(struct log_sink *s)
+{
+	struct stat st;
+	if (fstat(s->fd, &st) == 0)
+		set_size(s, (uint64_t)st.st_size > s->from ? (uint64_t)st.st_size - s->from : 0);
 }
 
 static void use_fd(struct log_sink *s, int fd)
@@ -31,7 +46,8 @@ static void use_fd(struct log_sink *s, int fd)
 	s->fd = fd;
 	s->is_socket = S_ISSOCK(st.st_mode);
 	s->is_file = S_ISREG(st.st_mode);
-	s->size = s->is_file ? (uint64_t)st.st_size : 0;
+	s->from = 0;
+	set_size(s, s->is_file ? (uint64_t)st.st_size : 0);
 	s->torn = false;
 }
 
@@ -45,7 +61,7 @@ void log_sink_close(struct log_sink *s)
 }
 
 bool log_sink_open(struct log_sink *s, const char *file, uint64_t max_size, unsigned backup_count,
-		   struct error *err)
+		   unsigned writers, struct error *err)
 {
 	bool to_file = file && file[0];
 	int fd = to_file ? open_file(file) : STDERR_FILENO;
@@ -55,6 +71,7 @@ bool log_sink_open(struct log_sink *s, const char *file, uint64_t max_size, unsi
 	s->file = to_file ? mem_text(file) : NULL;
 	s->max_size = max_size;
 	s->backup_count = backup_count;
+	s->writers = writers;
 	use_fd(s, fd);
 	return true;
 }
@@ -102,12 +119,24 @@ static void rotate(struct log_sink *s)
 	if (!s->backup_count) {
 		if (ftruncate(s->fd, 0) == 0)
 			s->torn = false;
-		s->size = 0;
+		set_size(s, 0);
 		return;
 	}
 	bool stuck = still_ours(s) && !shift_backups(s);
-	if (stuck || !log_sink_reopen(s, NULL))
-		s->size = 0;
+	if (stuck || !log_sink_reopen(s, NULL)) {
+		s->from += s->size;
+		set_size(s, 0);
+	}
+}
+
+static bool is_full(struct log_sink *s, size_t n)
+{
+	if (!s->is_file || !s->file || !s->max_size || s->size + n <= s->look_at)
+		return false;
+	if (s->writers > 1 && !still_ours(s))
+		log_sink_reopen(s, NULL);
+	look(s);
+	return s->size && s->size + n > s->max_size;
 }
 
 /* ---- one line ---- */
@@ -131,7 +160,7 @@ static ssize_t write_now(const struct log_sink *s, const char *p, size_t size)
 
 bool log_sink_write(struct log_sink *s, const char *line, size_t n)
 {
-	if (s->is_file && s->file && s->max_size && s->size && s->size + s->torn + n > s->max_size)
+	if (is_full(s, s->torn + n))
 		rotate(s);
 	const char *p = line - s->torn;
 	n += s->torn;

@@ -18,6 +18,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "base/log_sink.h"
 
 static char dir[] = "/tmp/test_log.XXXXXX";
 static char path[64];
@@ -236,6 +237,25 @@ static void test_rotation(void **state)
 	assert_string_equal(older + strlen(older) - strlen(want), want);
 }
 
+/* Each knows what it has written itself; the file is full when both together have filled it. */
+static void test_rotation_by_two(void **state)
+{
+	(void)state;
+	struct log_sink sinks[2] = {{.fd = -1}, {.fd = -1}};
+	static const char text[] = "\na line of twenty-six bytes\n";
+	struct error err;
+	for (int i = 0; i < 2; i++)
+		assert_true(log_sink_open(&sinks[i], path, 4000, 2, 2, &err));
+	for (int i = 0; i < 600; i++) {
+		struct log_sink *one = &sinks[i % 7 == 0]; /* one has less to say */
+		assert_true(log_sink_write(one, text + 1, sizeof text - 2));
+	}
+	for (int backup = 1; backup <= 2; backup++)
+		assert_true(size_of(backup) > 3900 && size_of(backup) <= 4300);
+	for (int i = 0; i < 2; i++)
+		log_sink_close(&sinks[i]);
+}
+
 static void test_rotation_without_backups(void **state)
 {
 	(void)state;
@@ -403,6 +423,7 @@ int main(void)
 		TEST(test_levels),
 		TEST(test_long_fields),
 		TEST(test_rotation),
+		TEST(test_rotation_by_two),
 		TEST(test_rotation_without_backups),
 		TEST(test_rotated_by_another),
 		TEST(test_reopen),
