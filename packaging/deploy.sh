@@ -136,7 +136,7 @@ rollback() {
 	[ $status != 0 ] || return 0
 	[ -n "$backup" ] || exit $status
 	say "a step failed: going back" >&2
-	systemctl stop nitroproxy-enclave.service nitroproxy-host.service nitroproxy-host.socket \
+	systemctl stop nitroproxy-enclave.service nitroproxy-host.service "${host_sockets[@]}" \
 		nitroproxy-tunnel.service nitroproxy-tunnel.socket || true
 	for file in "${changed[@]}"; do
 		rm -f "$file"
@@ -154,8 +154,8 @@ rollback() {
 
 # ---- the steps ----------------------------------------------------------------------------------------------------------
 
-units=(nitroproxy-tunnel.socket nitroproxy-tunnel.service nitroproxy-host.socket nitroproxy-host.service
-	nitroproxy-enclave.service)
+host_sockets=(nitroproxy-host.socket) # and the ingress's, when the settings have one
+units=()
 were_active=() were_enabled=() new_units=() allocator_changed=no
 
 note_state() {
@@ -191,8 +191,14 @@ reserve() {
 	fi
 }
 
+# systemd opens the listeners: it has to know what the settings say.
+listen() { # NAME WHERE
+	put_text "/etc/systemd/system/nitroproxy-$1.socket.d/listen.conf" \
+		"# written by deploy.sh from config.json"$'\n'"[Socket]"$'\n'"ListenStream="$'\n'"ListenStream=$2"
+}
+
 install_files() {
-	local file name
+	local file
 	say "installing"
 	put "$here/nitroproxy" /usr/bin/nitroproxy 755
 	put "$config" /etc/nitroproxy/config.json 640
@@ -204,12 +210,9 @@ install_files() {
 	for file in "$here"/systemd/*.service "$here"/systemd/*.socket; do
 		put "$file" "/usr/lib/systemd/system/${file##*/}" 644
 	done
-	for name in host tunnel; do # systemd opens the listeners: it has to know what the settings say
-		file=$listen_host
-		[ $name = host ] || file=$listen_tunnel
-		put_text "/etc/systemd/system/nitroproxy-$name.socket.d/listen.conf" \
-			"# written by deploy.sh from config.json"$'\n'"[Socket]"$'\n'"ListenStream="$'\n'"ListenStream=$file"
-	done
+	listen host "$listen_host"
+	listen tunnel "$listen_tunnel"
+	[ -z "$listen_ingress" ] || listen ingress "$listen_ingress"
 	step systemd-sysusers nitroproxy.conf
 	step systemd-tmpfiles --create nitroproxy.conf
 	step systemctl daemon-reload
@@ -217,9 +220,11 @@ install_files() {
 
 start() {
 	say "starting tunnel, enclave and host"
+	[ -n "$listen_ingress" ] || ! systemctl -q is-enabled nitroproxy-ingress.socket 2>/dev/null ||
+		step systemctl disable --now nitroproxy-ingress.socket
 	step systemctl enable "${units[@]}"
 	step systemctl stop nitroproxy-enclave.service nitroproxy-host.service nitroproxy-tunnel.service
-	step systemctl restart nitroproxy-tunnel.socket nitroproxy-host.socket
+	step systemctl restart nitroproxy-tunnel.socket "${host_sockets[@]}"
 	step systemctl start nitroproxy-tunnel.service
 	step systemctl start nitroproxy-enclave.service
 	step systemctl start nitroproxy-host.service
@@ -247,6 +252,13 @@ load_settings
 cid=$(setting enclave cid) memory=$(setting enclave memory_mb) cpus=$(setting enclave cpu_count)
 listen_host=$(listen_stream "$(setting host_proxy listen)") || exit 1
 listen_tunnel=$(listen_stream "$(setting tunnel listen)") || exit 1
+listen_ingress=$(setting ingress listen)
+if [ -n "$listen_ingress" ]; then
+	listen_ingress=$(listen_stream "$listen_ingress") || exit 1
+	host_sockets+=(nitroproxy-ingress.socket)
+fi
+units=(nitroproxy-tunnel.socket nitroproxy-tunnel.service "${host_sockets[@]}" nitroproxy-host.service
+	nitroproxy-enclave.service)
 check_instance
 if [ $dry = no ]; then
 	note_state

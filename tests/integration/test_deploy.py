@@ -67,11 +67,11 @@ class Instance:
         self.configure()
         self.processes = []
 
-    def configure(self, cid=20, memory=1024):
+    def configure(self, cid=20, memory=1024, ingress=""):
         (self.build / "config.json").write_text(
-            '{"enclave": {"cid": %d, "memory_mb": %d, "cpu_count": 4},\n'
+            '{"enclave": {"cid": %d, "memory_mb": %d, "cpu_count": 4}, "ingress": {"listen": "%s"},\n'
             ' "host_proxy": {"listen": "unix:%s/host.sock", "enclave": "unix:%s/enclave.sock"}}\n'
-            % (cid, memory, self.base, self.base))
+            % (cid, memory, ingress, self.base, self.base))
 
     def environment(self):
         clean = {k: v for k, v in os.environ.items() if not k.startswith("NITROPROXY")}
@@ -121,6 +121,16 @@ def test_dry_run_tells_all_and_does_nothing(instance):
     for step in ("/usr/bin/nitroproxy", "config.json", "nitroproxy.eif", "restart nitro-enclaves-allocator.service",
                  "start nitroproxy-enclave.service", "host --health", "dry run: nothing was changed"):
         assert step in run.stdout
+
+
+def test_an_ingress_gets_its_socket(instance):
+    instance.configure(ingress="tcp:*:8443")
+    run = instance.deploy("--dry-run")
+    assert run.returncode == 0, run.stderr
+    assert "/etc/systemd/system/nitroproxy-ingress.socket.d/listen.conf\n" in run.stdout
+    steps = [line.strip() for line in run.stdout.splitlines() if "systemctl" in line]
+    assert any("enable" in step and "nitroproxy-ingress.socket" in step for step in steps)
+    assert any("restart" in step and "nitroproxy-ingress.socket" in step for step in steps)
 
 
 def test_deploys_and_changes_nothing_the_second_time(instance):

@@ -125,10 +125,19 @@ def unit(name):
     return dict(re.findall(r"^(\w+)=(.*)$", (PACKAGING / "systemd" / name).read_text(), re.M))
 
 
-@pytest.mark.parametrize("role", ["host", "tunnel"])
-def test_the_service_runs_as_its_unit_says(role, tmp_path):
-    """The unit's command line with the socket, the credential and the watchdog that systemd would give."""
-    service, sockets = unit(f"nitroproxy-{role}.service"), unit(f"nitroproxy-{role}.socket")
+def test_the_shipped_settings_open_nothing_that_the_unit_may_not():
+    shown = run(NITROPROXY, "host", "--config", TESTS.parent / "config/config.json", "--print-config=json").stdout
+    assert json.loads(shown)["ingress"]["listen"] == ""
+
+
+@pytest.mark.parametrize("role, others", [("host", []), ("tunnel", []), ("host", ["ingress"])])
+def test_the_service_runs_as_its_unit_says(role, others, tmp_path):
+    """
+    The unit's command line with the sockets, the credential and the watchdog that systemd would give. What it opened
+    itself instead of the sockets it was given would fail: the address is not this machine's.
+    """
+    service, sockets = unit(f"nitroproxy-{role}.service"), [unit(f"nitroproxy-{name}.socket") for name in (role, *others)]
+    assert all(socket.get("Service", f"nitroproxy-{role}.service") == f"nitroproxy-{role}.service" for socket in sockets)
     assert service["Type"] == "notify" and service["DynamicUser"] == "yes" and int(service["WatchdogSec"]) > 0
     shutil.copy(TESTS.parent / "config/config.json", tmp_path / "config.json")
     command = service["ExecStart"].replace("/usr/bin/nitroproxy", NITROPROXY).replace("%d", str(tmp_path)).split()
@@ -137,13 +146,19 @@ def test_the_service_runs_as_its_unit_says(role, tmp_path):
     told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     told.bind(str(tmp_path / "notify"))
     told.settimeout(20)
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(str(tmp_path / "listener"))
-    listener.listen()
-    shell = f'exec 3<&{listener.fileno()}; export LISTEN_PID=$$ WATCHDOG_PID=$$; exec "$@"'
-    process = subprocess.Popen(["bash", "-c", shell, "bash", *command], pass_fds=[listener.fileno()],
-                               env={**ENVIRONMENT, "NOTIFY_SOCKET": str(tmp_path / "notify"), "LISTEN_FDS": "1",
-                                    "LISTEN_FDNAMES": sockets["FileDescriptorName"], "WATCHDOG_USEC": "400000"},
+    listeners = [socket.socket(socket.AF_UNIX) for _ in sockets]
+    for i, listener in enumerate(listeners):
+        listener.bind(str(tmp_path / f"listener{i}"))
+        listener.listen()
+    moved = " ".join(f"{3 + i}<&{10 + listener.fileno()}" for i, listener in enumerate(listeners))
+    away = " ".join(f"{10 + listener.fileno()}<&{listener.fileno()}" for listener in listeners)
+    shell = f'exec {away}; exec {moved}; export LISTEN_PID=$$ WATCHDOG_PID=$$; exec "$@"'
+    process = subprocess.Popen(["bash", "-c", shell, "bash", *command], pass_fds=[s.fileno() for s in listeners],
+                               env={**ENVIRONMENT, "NOTIFY_SOCKET": str(tmp_path / "notify"),
+                                    "LISTEN_FDS": str(len(listeners)),
+                                    "LISTEN_FDNAMES": ":".join(s["FileDescriptorName"] for s in sockets),
+                                    "NITROPROXY_INGRESS_LISTEN": "tcp:192.0.2.1:8443" if others else "",
+                                    "WATCHDOG_USEC": "400000"},
                                stderr=subprocess.PIPE, text=True)
     try:
         assert told.recv(100) == b"READY=1"
@@ -155,7 +170,7 @@ def test_the_service_runs_as_its_unit_says(role, tmp_path):
     finally:
         process.kill()
         log = process.communicate()[1]
-    assert "from=systemd" in log
+    assert log.count("from=systemd") == len(listeners)
 
 
 # ---- health and monitoring --------------------------------------------------------------------------------------------
