@@ -139,7 +139,8 @@ static bool visit(struct walk *w, const json_t *v, int depth, struct error *err)
 	char number[32];
 	switch (json_typeof(v)) {
 	case JSON_NULL:
-		return true;
+		value.kind = CONFIG_NULL;
+		break;
 	case JSON_OBJECT:
 		if (depth > MAX_DEPTH)
 			return error_set(err, ERR_CONFIG, "%s: nested too deeply", w->path);

@@ -13,7 +13,7 @@
 
 #define CONFIG_MAX_BYTES (1 << 20)
 
-enum config_kind { CONFIG_BOOL, CONFIG_NUMBER, CONFIG_TEXT, CONFIG_LIST, CONFIG_SECTION };
+enum config_kind { CONFIG_NULL, CONFIG_BOOL, CONFIG_NUMBER, CONFIG_TEXT, CONFIG_LIST, CONFIG_SECTION };
 
 /* What stands at a path. All of it is valid during the call. */
 struct config_value {
@@ -27,8 +27,7 @@ struct config_value {
 typedef bool config_visit_fn(void *arg, const struct config_value *value, struct error *err);
 
 /*
- * Calls fn for each section and value, in the file's order; null is as if it were not there.
- * Duplicate keys, trailing text and lists of anything but texts and numbers are errors. `name`
+ * Calls fn for each section and value, in the file's order. Duplicate keys, trailing text and lists of anything but texts and numbers are errors. `name`
  * stands in error texts, with line and column where the JSON itself is wrong.
  */
 bool config_parse_json(const char *name, const char *json, size_t len, config_visit_fn *fn, void *arg,

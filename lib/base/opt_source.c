@@ -8,7 +8,14 @@
 
 /* ---- JSON ---- */
 
-static const char *const kind_names[] = {"true or false", "a number", "a text", "a list", "a section"};
+static const char *const kind_names[] = {"null",   "true or false", "a number",
+					 "a text", "a list",	    "a section"};
+
+/* A number or a word: whoever checks it says which. */
+static bool takes_number(const struct opt *row)
+{
+	return row->type == OPT_TEXT && row->arg && strcmp(row->arg, "N") == 0;
+}
 
 static bool kind_fits(const struct opt *row, enum config_kind kind)
 {
@@ -21,8 +28,9 @@ static bool kind_fits(const struct opt *row, enum config_kind kind)
 	case OPT_DURATION:
 		return kind == CONFIG_NUMBER || kind == CONFIG_TEXT;
 	case OPT_CHOICE:
-	case OPT_TEXT:
 		return kind == CONFIG_TEXT;
+	case OPT_TEXT:
+		return kind == CONFIG_TEXT || (kind == CONFIG_NUMBER && takes_number(row));
 	case OPT_LIST:
 		return kind == CONFIG_LIST || kind == CONFIG_TEXT || kind == CONFIG_NUMBER;
 	case OPT_ACTION:
@@ -39,10 +47,11 @@ static const char *kind_wanted(const struct opt *row)
 		[OPT_SIZE] = "a number of bytes or a text like \"10MB\"",
 		[OPT_DURATION] = "a number of seconds or a text like \"250ms\"",
 		[OPT_CHOICE] = "a text",
-		[OPT_TEXT] = "a text",
 		[OPT_LIST] = "a list of texts",
 		[OPT_ACTION] = "",
 	};
+	if (row->type == OPT_TEXT)
+		return takes_number(row) ? "a text or a number" : "a text";
 	return names[row->type];
 }
 
@@ -74,7 +83,7 @@ static bool on_json_value(void *arg, const struct config_value *value, struct er
 {
 	struct opts *o = arg;
 	if (is_section(o, value->path)) {
-		if (value->kind == CONFIG_SECTION)
+		if (value->kind == CONFIG_SECTION || value->kind == CONFIG_NULL)
 			return true;
 		return error_set(err, ERR_CONFIG, "%s: is %s, must be a section, {..}", value->path,
 				 kind_names[value->kind]);
@@ -82,6 +91,8 @@ static bool on_json_value(void *arg, const struct config_value *value, struct er
 	const struct opt *row = find_key(o, value->path);
 	if (!row)
 		return unknown_key(o, value->path, err);
+	if (value->kind == CONFIG_NULL) /* as if it were not there */
+		return true;
 	if (!kind_fits(row, value->kind))
 		return error_set(err, ERR_CONFIG, "%s: is %s, must be %s", value->path,
 				 kind_names[value->kind], kind_wanted(row));

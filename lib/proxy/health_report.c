@@ -145,6 +145,8 @@ static char *render(const struct config_value *v)
 
 static bool on_value(void *arg, const struct config_value *v, struct error *err)
 {
+	if (v->kind == CONFIG_NULL)
+		return true;
 	struct reading *r = arg;
 	size_t under = strlen(r->under);
 	for (size_t i = 0; i < countof(members); i++) {

@@ -48,6 +48,18 @@ static void check_host(struct settings *s)
 	check_exposure(s, "host_proxy.listen", s->host_proxy.listen);
 }
 
+/* Of the policy in effect: a file may say mode and default, too. */
+static void check_policy(struct settings *s, const struct policy *p)
+{
+	if (p->otherwise == POLICY_ALLOW)
+		text_list_add(&s->warnings,
+			      p->count ? "policy.allow is not set: what policy.deny does not name is allowed"
+				       : "no policy is set and policy.default is allow: every service may be "
+					 "reached");
+	if (p->mode == POLICY_REPORT)
+		text_list_add(&s->insecure, "policy.mode is report: what the policy denies is not refused");
+}
+
 static void check_enclave(struct settings *s)
 {
 	check_exposure(s, "enclave.http_listen", s->enclave.http_listen);
@@ -61,14 +73,6 @@ static void check_enclave(struct settings *s)
 		text_list_add(&s->warnings, "ingress.key is a file: the key that ends TLS is not born in the "
 					    "enclave, and the host "
 					    "can read it where it is a part of the image");
-	if (!s->policy.file[0] && !s->policy.allow.count && s->policy.without_rules == POLICY_ALLOW)
-		text_list_add(&s->warnings,
-			      s->policy.deny.count
-				      ? "policy.allow is not set: what policy.deny does not name is allowed"
-				      : "no policy is set and policy.default is allow: every service may be "
-					"reached");
-	if (s->policy.mode == POLICY_REPORT)
-		text_list_add(&s->insecure, "policy.mode is report: what the policy denies is not refused");
 	if (!s->tls.verify_certificates)
 		text_list_add(&s->insecure,
 			      "tls.verify_certificates is false: whoever answers is taken for the service");
@@ -105,7 +109,7 @@ static bool check_allow(const struct text_list *names, const struct text_list *b
 }
 
 /* Those with a language of their own, read by whoever will use them. */
-static bool check_rules(const struct settings *s, struct error *err)
+static bool check_rules(struct settings *s, struct error *err)
 {
 	bool ok = true;
 	if (s->command == CMD_ENCLAVE) {
@@ -116,6 +120,8 @@ static bool check_rules(const struct settings *s, struct error *err)
 						     .deny = &s->policy.deny,
 						     .file = s->policy.file};
 		ok = policy_load(&policy, &source, err);
+		if (ok)
+			check_policy(s, &policy);
 		policy_free(&policy);
 	}
 	if (s->command == CMD_TUNNEL)

@@ -269,7 +269,7 @@ static const struct opt rows[] = {
 	     .help = "Requests that may not go out, whatever policy.allow says"),
 
 	LIST("access.auth", access.auth, "", .commands = H | E, .arg = "SECRET",
-	     .flags = OPT_SECRET, .help = "Who may use the proxy, USER:pbkdf2-sha256:ITERATIONS:SALT:HASH; unset: everybody who reaches it"),
+	     .flags = OPT_SECRET, .help = "Who may use the proxy, USER:pbkdf2-sha256:ITERATIONS:SALT:HASH in hex; unset: everybody who reaches it"),
 	LIST("access.peer_cids", access.peer_cids, "", .check = check_uint, .commands = E | T, .arg = "CID",
 	     .help = "vsock peers that may connect; unset: all"),
 	LIST("access.peer_uids", access.peer_uids, "", .check = check_uint, .commands = H | E | T, .arg = "UID",
@@ -286,7 +286,7 @@ static const struct opt rows[] = {
 	UINT("limits.connections_per_target", limits.connections_per_target, "1024", 1, 1000000, .commands = E | T,
 	     .help = "Connections to one service at a time"),
 	UINT("limits.client_connections", limits.client_connections, "0", 0, 1000000, .commands = H | E,
-	     .help = "Connections of one client at a time; 0: no limit of its own"),
+	     .help = "Requests of one client that run at a time; 0: no limit of its own"),
 	UINT("limits.client_rate", limits.client_rate, "0", 0, 1000000, .commands = H | E,
 	     .help = "Requests of one client in a second; 0: no limit"),
 	UINT("limits.pool_idle", limits.pool_idle, "256", 0, 100000, .commands = E,

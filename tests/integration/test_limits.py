@@ -1,4 +1,5 @@
 """What is too much: long URLs, big heads, many fields, many connections; refused at the limit, served below it."""
+import hashlib
 import resource
 import socket
 import threading
@@ -123,10 +124,23 @@ def test_connections_to_the_enclave(start_chain, origin):
 
 def test_requests_a_second(start_chain):
     chain = start_chain(host={"limits_client_rate": "5"})
-    statuses = [chain.front.get("/health/live") for _ in range(20)]
+    statuses = [chain.front.get("/health?probe") for _ in range(20)]
     refused = [a for a in statuses if a.status == 429]
     assert 5 <= len(statuses) - len(refused) < 15
     assert all(a.get("Retry-After") and a.error == "http_request_denied" for a in refused)
+
+
+def test_probes_are_answered_whatever_others_may(start_chain, origin):
+    """`host --health` has no password and Prometheus no Proxy-Authorization; an app that is busy is no reason, either."""
+    digest = hashlib.pbkdf2_hmac("sha256", b"password", b"saltsaltsalt", 1000)
+    chain = start_chain(host={"limits_client_rate": "1",
+                              "access_auth": f"user:pbkdf2-sha256:1000:{b'saltsaltsalt'.hex()}:{digest.hex()}"})
+    for path in ("/health", "/health/live", "/metrics") * 3:
+        assert chain.front.get(path).status == 200
+    for target in ("/health?x", "/attestation/claims", f"{origin.url}/metrics"):
+        assert chain.front.get(target).status in (407, 429)
+    assert chain.front.get("/metrics", [("X-Target-URL", f"{origin.url}/bytes/1")]).status in (407, 429)
+    assert chain.front.request("POST", "/metrics", [], b"x").status in (407, 429)
 
 
 def test_descriptors_run_out(start_chain, origin):

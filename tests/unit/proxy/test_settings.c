@@ -328,6 +328,30 @@ static void test_errors(void **state)
 			 SETTINGS_RUN);
 }
 
+/* A number where one is meant, a null where nothing is said, and a mistake in either. */
+static void test_json_values(void **state)
+{
+	(void)state;
+	char args[100];
+	snprintf(args, sizeof args, "host --config %s", file);
+	write_file("{\"workers\": 2, \"tunnel\": null, \"policy\": {\"allow\": null}}");
+	assert_int_equal(load_host(args, ""), SETTINGS_RUN);
+	assert_string_equal(s.workers, "2");
+	static const char *const bad[][2] = {
+		{"{\"workers\": 0}", "workers: \"0\" is not valid"},
+		{"{\"workers\": true}", "workers: is true or false, must be a text or a number"},
+		{"{\"bogus\": null}", "unknown key \"bogus\""},
+		{"{\"policy\": {\"alow\": null}}", "did you mean \"policy.allow\"?"},
+		{"{\"host_proxy\": {\"listen\": 5}}", "host_proxy.listen: is a number, must be a text"},
+	};
+	for (size_t i = 0; i < countof(bad); i++) {
+		write_file(bad[i][0]);
+		assert_int_equal(load_host(args, ""), SETTINGS_ERROR);
+		if (!strstr(err.text, bad[i][1]))
+			fail_msg("%s", err.text);
+	}
+}
+
 static void test_cid(void **state)
 {
 	(void)state;
@@ -364,6 +388,18 @@ static void test_insecure(void **state)
 	assert_true(has(&s.insecure, "tls.verify_certificates is false"));
 	assert_true(has(&s.insecure, "allow_plain_http is true"));
 	assert_true(has(&s.insecure, "policy.mode is report"));
+	assert_true(has(&s.warnings, "every service may be reached"));
+	/* What counts is the policy in effect, to which a file has a say, too. */
+	char args[120];
+	write_file("mode report\nallow a.example:443\n");
+	snprintf(args, sizeof args, "enclave --policy-file %s", file);
+	assert_int_equal(load(CMD_ENCLAVE, args, ""), SETTINGS_RUN);
+	assert_true(has(&s.insecure, "policy.mode is report"));
+	assert_false(has(&s.warnings, "every service may be reached"));
+	write_file("mode enforce\n");
+	snprintf(args, sizeof args, "enclave --policy-mode report --policy-file %s", file);
+	assert_int_equal(load(CMD_ENCLAVE, args, ""), SETTINGS_RUN);
+	assert_int_equal(s.insecure.count, 0);
 	assert_true(has(&s.warnings, "every service may be reached"));
 	assert_int_equal(load(CMD_TUNNEL, "tunnel", ""), SETTINGS_RUN);
 	assert_true(has(&s.warnings, "tunnel.allow is not set"));
@@ -428,13 +464,12 @@ static char *slurp(const char *path)
 	return text;
 }
 
-/* config.json says that it holds the defaults, all but one. */
+/* config.json says that it holds the defaults. */
 static void test_shipped_config(void **state)
 {
 	(void)state;
 	char args[600];
-	assert_int_equal(load_host("host --ingress-listen tcp:127.0.0.1:8443 --print-config=json", ""),
-			 SETTINGS_PRINTED);
+	assert_int_equal(load_host("host --print-config=json", ""), SETTINGS_PRINTED);
 	char *defaults = mem_text(printed);
 	snprintf(args, sizeof args, "host --config %s --print-config=json", shipped("config.json"));
 	assert_int_equal(load_host(args, ""), SETTINGS_PRINTED);
@@ -520,13 +555,11 @@ static void test_readme(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_table),	   TEST(test_defaults),
-		TEST(test_flags),	   TEST(test_precedence),
-		TEST(test_legacy),	   TEST(test_derived_addresses),
-		TEST(test_errors),	   TEST(test_cid),
-		TEST(test_insecure),	   TEST(test_printing),
-		TEST(test_shipped_config), TEST(test_shipped_env),
-		TEST(test_software_nsm),   TEST(test_readme),
+		TEST(test_table),	TEST(test_defaults),	 TEST(test_flags),
+		TEST(test_precedence),	TEST(test_legacy),	 TEST(test_derived_addresses),
+		TEST(test_errors),	TEST(test_json_values),	 TEST(test_cid),
+		TEST(test_insecure),	TEST(test_printing),	 TEST(test_shipped_config),
+		TEST(test_shipped_env), TEST(test_software_nsm), TEST(test_readme),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
