@@ -1,5 +1,7 @@
 /* What no single row can see: settings against each other, and what a user should be told. */
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "net/address.h"
@@ -60,8 +62,25 @@ static void check_policy(struct settings *s, const struct policy *p)
 		text_list_add(&s->insecure, "policy.mode is report: what the policy denies is not refused");
 }
 
+/* Not an error: what is checked here may run elsewhere. Where it starts, whoever needs the file refuses. */
+static void check_file(struct settings *s, const char *path, const char *file)
+{
+	if (file[0] && access(file, R_OK) != 0)
+		text_list_addf(&s->warnings, "%s: %s cannot be read here: %s", path, file, strerror(errno));
+}
+
+static void check_files(struct settings *s, const char *path, const struct text_list *files)
+{
+	for (size_t i = 0; i < files->count; i++)
+		check_file(s, path, files->items[i]);
+}
+
 static void check_enclave(struct settings *s)
 {
+	check_files(s, "tls.ca_file", &s->tls.ca_file);
+	check_file(s, "ingress.certificate", s->ingress.certificate);
+	check_file(s, "ingress.key", s->ingress.key);
+	check_files(s, "ingress.client_ca", &s->ingress.client_ca);
 	check_exposure(s, "enclave.http_listen", s->enclave.http_listen);
 	if (s->ingress.enclave_listen[0] && !s->ingress.app[0] && !s->access.auth.count &&
 	    !s->ingress.client_ca.count)

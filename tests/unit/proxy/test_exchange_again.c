@@ -13,16 +13,22 @@
 
 #define EVERYWHERE(name) BENCH_TEST(name, NULL)
 
+/* A client whose first request is over, and the connection to the service waits for the next. */
+static void pooled(struct bench *b, struct wire *c)
+{
+	bench_client(b, c);
+	wire_say(c, BENCH_GET);
+	wire_say(bench_service(b, 0, "\r\n\r\n"), BENCH_HELLO);
+	UNTIL(b->loop, wire_heard(c, "\r\n\r\nhello") && bench_leaf(b)->idle);
+	wire_forget(&b->service[0]);
+	wire_forget(c);
+}
+
 /* The pooled connection is closed the moment it is used again. reset: by an error. */
 static void stale(struct bench *b, const char *request, bool reset, bool repeated)
 {
 	struct wire c;
-	bench_client(b, &c);
-	wire_say(&c, BENCH_GET);
-	wire_say(bench_service(b, 0, "\r\n\r\n"), BENCH_HELLO);
-	UNTIL(b->loop, wire_heard(&c, "\r\n\r\nhello") && bench_leaf(b)->idle);
-	wire_forget(&b->service[0]);
-	wire_forget(&c);
+	pooled(b, &c);
 	wire_say(&c, request);
 	bench_service(b, 0, "\r\n\r\n");
 	if (reset)
@@ -71,12 +77,7 @@ EVERYWHERE(stale_post_head)
 static void stale_in_parts(struct bench *b, const char *first, const char *heard, const char *rest)
 {
 	struct wire c;
-	bench_client(b, &c);
-	wire_say(&c, BENCH_GET);
-	wire_say(bench_service(b, 0, "\r\n\r\n"), BENCH_HELLO);
-	UNTIL(b->loop, wire_heard(&c, "\r\n\r\nhello") && bench_leaf(b)->idle);
-	wire_forget(&b->service[0]);
-	wire_forget(&c);
+	pooled(b, &c);
 	wire_say(&c, first);
 	bench_service(b, 0, heard);
 	bench_settle(b);
@@ -104,21 +105,23 @@ EVERYWHERE(stale_post)
 	stale(b, "POST /a HTTP/1.1\r\nHost: x\r\n\r\n", false, false);
 }
 
-/* What the client sends on while its request is being repeated comes behind the first part, all of it. */
-EVERYWHERE(repeated_with_body)
+/* A PUT, of which no body has come yet, is about to be repeated. */
+static void put_again(struct bench *b, struct wire *c)
 {
-	struct wire c;
-	bench_client(b, &c);
-	wire_say(&c, BENCH_GET);
-	wire_say(bench_service(b, 0, "\r\n\r\n"), BENCH_HELLO);
-	UNTIL(b->loop, wire_heard(&c, "\r\n\r\nhello") && bench_leaf(b)->idle);
-	wire_forget(&b->service[0]);
-	wire_say(&c, "PUT /a HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n");
+	wire_say(c, "PUT /a HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n");
 	bench_service(b, 0, "\r\n\r\n");
 	bench_settle(b);
 	b->slow_opens = true;
 	wire_close(&b->service[0]);
 	UNTIL(b->loop, b->waiting);
+}
+
+/* What the client sends on while its request is being repeated comes behind the first part, all of it. */
+EVERYWHERE(repeated_with_body)
+{
+	struct wire c;
+	pooled(b, &c);
+	put_again(b, &c);
 	wire_say(&c, "abcde");
 	bench_settle(b);
 	bench_open(b);
@@ -133,17 +136,8 @@ EVERYWHERE(repeated_with_body)
 EVERYWHERE(gone_while_repeating)
 {
 	struct wire c;
-	bench_client(b, &c);
-	wire_say(&c, BENCH_GET);
-	wire_say(bench_service(b, 0, "\r\n\r\n"), BENCH_HELLO);
-	UNTIL(b->loop, wire_heard(&c, "\r\n\r\nhello") && bench_leaf(b)->idle);
-	wire_forget(&b->service[0]);
-	wire_say(&c, "PUT /a HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n");
-	bench_service(b, 0, "\r\n\r\n");
-	bench_settle(b);
-	b->slow_opens = true;
-	wire_close(&b->service[0]);
-	UNTIL(b->loop, b->waiting);
+	pooled(b, &c);
+	put_again(b, &c);
 	wire_close(&c);
 	UNTIL(b->loop, bench_leaf(b)->done == 2);
 	assert_null(b->waiting);

@@ -401,6 +401,9 @@ static void test_insecure(void **state)
 	assert_int_equal(load(CMD_ENCLAVE, args, ""), SETTINGS_RUN);
 	assert_int_equal(s.insecure.count, 0);
 	assert_true(has(&s.warnings, "every service may be reached"));
+	assert_int_equal(load(CMD_ENCLAVE, "enclave --ca-file /nonexistent/roots.pem", ""), SETTINGS_RUN);
+	assert_true(
+		has(&s.warnings, "tls.ca_file: /nonexistent/roots.pem cannot be read here: No such file"));
 	assert_int_equal(load(CMD_TUNNEL, "tunnel", ""), SETTINGS_RUN);
 	assert_true(has(&s.warnings, "tunnel.allow is not set"));
 	assert_int_equal(load_host("host --listen tcp:0.0.0.0:1", "NITROPROXY_PROT=1"), SETTINGS_RUN);
