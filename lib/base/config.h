@@ -27,8 +27,8 @@ struct config_value {
 typedef bool config_visit_fn(void *arg, const struct config_value *value, struct error *err);
 
 /*
- * Calls fn for each section and value, in the file's order. Duplicate keys, trailing text and lists of anything but texts and numbers are errors. `name`
- * stands in error texts, with line and column where the JSON itself is wrong.
+ * Calls fn for each section and value, in the file's order. Duplicate keys, trailing text and lists of anything but
+ * texts and numbers are errors. `name` stands in error texts, with line and column where the JSON itself is wrong.
  */
 bool config_parse_json(const char *name, const char *json, size_t len, config_visit_fn *fn, void *arg,
 		       struct error *err);

@@ -10,7 +10,8 @@
 /*
  * So much may wait to be sent to a client; what is on its way does not count. Without a bound the kernel takes megabytes
  * for one that reads slowly, and says that there is room again only when a third of them is through: that looks like a
- * client that does not read at all (timeouts.response_stall). Services get no such bound: uploads would cost a third more.
+ * client that does not read at all (timeouts.response_stall). Connections of our own have no such bound, for uploads in
+ * bulk seemed to pay for it.
  */
 #define TCP_UNSENT (128 * 1024)
 
