@@ -143,6 +143,22 @@ def test_probes_are_answered_whatever_others_may(start_chain, origin):
     assert chain.front.request("POST", "/metrics", [], b"x").status in (407, 429)
 
 
+@pytest.mark.parametrize("role", ["host", "enclave"])
+def test_who_has_no_descriptors_says_so_itself(start_chain, origin, role):
+    chain = start_chain(host={"host_proxy_max_retries": "0"})
+    front = chain.front if role == "host" else chain.inner
+    with front.connect() as client:
+        client.send_request("GET", "/health/live")
+        assert client.response().status == 200
+        process = chain.processes[role]
+        _, hard = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (process.descriptors(), hard))
+        client.send_request("GET", f"/{origin.url}/bytes/1")
+        answer = client.response()
+    assert (answer.status, answer.error) == (503, "connection_limit_reached")
+    assert f'details="{role}: ' in answer.get("Proxy-Status")
+
+
 def test_descriptors_run_out(start_chain, origin):
     """accept fails with EMFILE: the listener waits, does not spin, and serves again when there are some."""
     chain = start_chain()
