@@ -283,7 +283,8 @@ def test_what_is_linked_in_is_listed_with_its_licence(tmp_path):
 def test_build_says_what_is_missing(tmp_path):
     """On a machine with the tools of a POSIX system and no builder of images, `docker` says what to install."""
     for name in ("bash", "env", "dirname", "sed", "git", "cat"):
-        (tmp_path / name).symlink_to(shutil.which(name))
+        if found := shutil.which(name):  # git is not on every machine
+            (tmp_path / name).symlink_to(found)
     result = subprocess.run([PACKAGING / "build.sh", "docker"], env={"PATH": str(tmp_path)}, capture_output=True, text=True)
     assert result.returncode == 1
     assert "buildah" in result.stderr

@@ -136,7 +136,7 @@ listening() { # PID : prints the port it listens on, once it does
 }
 
 say 'what is no TLS at all'
-start plain "$python" -m http.server --bind 127.0.0.1 0
+start plain "$python" -u -m http.server --bind 127.0.0.1 0
 port=$(await plain.log 'port \([0-9]*\)') || exit 1
 verdict 'HTTP on the port' "$(ask "https://localhost:$port/")" "$refused_protocol"
 start garbage socat "TCP-LISTEN:0,bind=127.0.0.1,fork" 'EXEC:head -c 4096 /dev/urandom'
