@@ -45,8 +45,9 @@ struct opt_choice {
 typedef bool opt_check_fn(const char *text, struct error *err);
 
 enum {
-	OPT_SECRET = 1,	   /* never shown */
-	OPT_SEMICOLONS = 2 /* a list whose items hold commas: semicolons stand between them */
+	OPT_SECRET = 1,	    /* never shown */
+	OPT_SEMICOLONS = 2, /* a list whose items hold commas: semicolons stand between them */
+	OPT_NUMERIC = 4	    /* a text that a file may give as a number, too */
 };
 
 struct opt {

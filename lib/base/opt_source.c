@@ -11,12 +11,6 @@
 static const char *const kind_names[] = {"null",   "true or false", "a number",
 					 "a text", "a list",	    "a section"};
 
-/* A number or a word: whoever checks it says which. */
-static bool takes_number(const struct opt *row)
-{
-	return row->type == OPT_TEXT && row->arg && strcmp(row->arg, "N") == 0;
-}
-
 static bool kind_fits(const struct opt *row, enum config_kind kind)
 {
 	switch (row->type) {
@@ -30,7 +24,7 @@ static bool kind_fits(const struct opt *row, enum config_kind kind)
 	case OPT_CHOICE:
 		return kind == CONFIG_TEXT;
 	case OPT_TEXT:
-		return kind == CONFIG_TEXT || (kind == CONFIG_NUMBER && takes_number(row));
+		return kind == CONFIG_TEXT || (kind == CONFIG_NUMBER && row->flags & OPT_NUMERIC);
 	case OPT_LIST:
 		return kind == CONFIG_LIST || kind == CONFIG_TEXT || kind == CONFIG_NUMBER;
 	case OPT_ACTION:
@@ -51,7 +45,7 @@ static const char *kind_wanted(const struct opt *row)
 		[OPT_ACTION] = "",
 	};
 	if (row->type == OPT_TEXT)
-		return takes_number(row) ? "a text or a number" : "a text";
+		return row->flags & OPT_NUMERIC ? "a text or a number" : "a text";
 	return names[row->type];
 }
 

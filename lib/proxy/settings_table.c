@@ -155,7 +155,7 @@ static const struct opt rows[] = {
 	WORD("sandbox", sandbox, enum sandbox_mode, sandbox_modes, "enforce", .commands = H | E | T,
 	     .help = "Whether a system call or file that the role has no use for ends the process, is logged by the kernel, or done"),
 
-	TEXT("workers", workers, "auto", .check = check_workers, .commands = H | E | T, .arg = "N",
+	TEXT("workers", workers, "auto", .check = check_workers, .commands = H | E | T, .arg = "N", .flags = OPT_NUMERIC,
 	     .help = "Processes that serve; auto: one a CPU, up to 16, but 1 where there are at most 2 CPUs, or where there can only be 1"),
 
 	BOOL("trace", trace, "false", .commands = H | E,
