@@ -23,7 +23,7 @@ static bool cannot_open(const char *file, struct error *err)
 	return error_errno(err, errno, "cannot open the log file %s", quote_clip(span_of(file)).text);
 }
 
-/* One that writes alone knows how large the file is. With others it is an eighth of a share of the room from sure. */
+/* One that writes alone knows how large the file is. One of several looks when it has filled an eighth of its share. */
 static void set_size(struct log_sink *s, uint64_t size)
 {
 	uint64_t room = s->max_size > size ? s->max_size - size : 0;
@@ -133,8 +133,6 @@ static bool is_full(struct log_sink *s, size_t n)
 {
 	if (!s->is_file || !s->file || !s->max_size || s->size + n <= s->look_at)
 		return false;
-	if (s->writers > 1 && !still_ours(s))
-		log_sink_reopen(s, NULL);
 	look(s);
 	return s->size && s->size + n > s->max_size;
 }

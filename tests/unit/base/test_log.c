@@ -245,13 +245,17 @@ static void test_rotation_by_two(void **state)
 	static const char text[] = "\na line of twenty-six bytes\n";
 	struct error err;
 	for (int i = 0; i < 2; i++)
-		assert_true(log_sink_open(&sinks[i], path, 4000, 2, 2, &err));
+		assert_true(log_sink_open(&sinks[i], path, 4000, 9, 2, &err));
 	for (int i = 0; i < 600; i++) {
 		struct log_sink *one = &sinks[i % 7 == 0]; /* one has less to say */
 		assert_true(log_sink_write(one, text + 1, sizeof text - 2));
 	}
-	for (int backup = 1; backup <= 2; backup++)
+	off_t all = size_of(0);
+	for (int backup = 1; size_of(backup) > 0; backup++) {
 		assert_true(size_of(backup) > 3900 && size_of(backup) <= 4300);
+		all += size_of(backup);
+	}
+	assert_int_equal(all, 600 * (sizeof text - 2));
 	for (int i = 0; i < 2; i++)
 		log_sink_close(&sinks[i]);
 }
