@@ -71,6 +71,47 @@ static void tcp(void **state)
 	loop_free(l);
 }
 
+static void on_written(void *arg, const struct error *err)
+{
+	assert_null(err);
+	*(bool *)arg = true;
+}
+
+/* A connection that was watched while it was made is a stream like any other: it waits where the peer is slow. */
+static void more_than_fits(void **state)
+{
+	(void)state;
+	enum { SIZE = 16 << 20 };
+	struct loop *l = loop_new();
+	struct sockaddr_any at;
+	struct seen seen;
+	char text[64], *bytes = calloc(1, SIZE);
+	bool written = false;
+	int listening = socket_listening(&at, 8);
+	snprintf(text, sizeof text, "tcp:127.0.0.1:%u", ntohs(at.v4.sin_port));
+	dial(l, text, 5000, &seen);
+	UNTIL(l, seen.calls);
+	int peer = accept4(listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	assert_true(peer >= 0);
+	stream_write(seen.s, &(struct span){bytes, SIZE}, 1, on_written, &written);
+	for (int i = 0; i < 5; i++)
+		loop_step(l, 0);
+	assert_false(written);
+	size_t got = 0;
+	for (int i = 0; i < 100000 && got < SIZE; i++) {
+		ssize_t n = recv(peer, bytes, SIZE, 0);
+		got += n > 0 ? (size_t)n : 0;
+		loop_step(l, n > 0 ? 0 : 1);
+	}
+	assert_int_equal(got, SIZE);
+	UNTIL(l, written);
+	stream_close(seen.s);
+	close(peer);
+	close(listening);
+	free(bytes);
+	loop_free(l);
+}
+
 static void in_time(void **state)
 {
 	(void)state;
@@ -214,6 +255,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tcp),
+		cmocka_unit_test(more_than_fits),
 		cmocka_unit_test(in_time),
 		cmocka_unit_test(hybrid),
 	};
