@@ -197,12 +197,12 @@ class Uml(Process):
                 f"uml_dir={directory}/uml", f"umid={name}", "con0=null,fd:1", "con=null", "quiet"]
         if control:
             argv.append(f"virtio_uml.device={control}:19")
-        super().__init__(f"uml {name}", argv, env={"LD_LIBRARY_PATH": str(self.library), "HOME": "/tmp"})
+        super().__init__(f"uml {name}", argv, env={"LD_LIBRARY_PATH": str(self.library), "HOME": str(directory)})
 
     def prepare(self, directory):
         """
         linux.uml wants a newer C library than this machine may have. It must be started as a program, not through
-        the loader, so its loader's path is overwritten in a copy, which leaves room for 27 bytes.
+        the loader, so its loader's path is overwritten in a copy, which leaves room for 27 bytes: hence /tmp itself.
         """
         self.library = pathlib.Path(tempfile.mkdtemp(prefix="u", dir="/tmp"))
         for name in ("ld.so", "libc.so.6"):

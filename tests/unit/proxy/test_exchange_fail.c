@@ -15,15 +15,21 @@
 
 /* ---- the service ---- */
 
-/* What the service says, then its end: the status and the token of Proxy-Status. */
-static void fails(struct bench *b, const char *says, const char *status, const char *token)
+/* A client's request, what the service says to it, and its end. */
+static void answered(struct bench *b, struct wire *c, const char *says)
 {
-	struct wire c;
-	bench_client(b, &c);
-	wire_say(&c, BENCH_GET);
+	bench_client(b, c);
+	wire_say(c, BENCH_GET);
 	struct wire *s = bench_service(b, 0, "\r\n\r\n");
 	wire_say(s, says);
 	wire_end(s);
+}
+
+/* The client learns the status and the token of Proxy-Status. */
+static void fails(struct bench *b, const char *says, const char *status, const char *token)
+{
+	struct wire c;
+	answered(b, &c, says);
 	UNTIL(b->loop, wire_heard(&c, status) && wire_heard(&c, "}\n"));
 	if (!wire_heard(&c, token))
 		fail_msg("%s is not in %s", token, buf_text(&c.heard));
@@ -67,11 +73,7 @@ EVERYWHERE(interim_then_end)
 static void breaks(struct bench *b, const char *says)
 {
 	struct wire c;
-	bench_client(b, &c);
-	wire_say(&c, BENCH_GET);
-	struct wire *s = bench_service(b, 0, "\r\n\r\n");
-	wire_say(s, says);
-	wire_end(s);
+	answered(b, &c, says);
 	UNTIL(b->loop, c.heard_end);
 	assert_false(wire_heard(&c, "\r\n0\r\n\r\n"));
 	UNTIL(b->loop, bench_leaf(b)->done == 1);

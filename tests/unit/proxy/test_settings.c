@@ -1,5 +1,5 @@
-/* The real table: precedence, what follows from what, warnings, and that the documents say what the table
- * says. */
+/* The real table: precedence, what follows from what, warnings. That files and documents say what it says:
+ * test_settings_shipped.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,56 +18,7 @@
 #include "base/mem.h"
 #include "proxy/settings.h"
 #include "proxy/settings_table.h"
-
-#define MAX_WORDS 16
-
-static struct settings s;
-static struct error err;
-static char *printed; /* what the last load wrote */
-static char file[64]; /* holds what write_file wrote */
-
-/* Words between blanks, as argv or envp. */
-static void words(char *text, char **out)
-{
-	size_t n = 0;
-	for (char *w = strtok(text, " "); w && n < MAX_WORDS - 1; w = strtok(NULL, " "))
-		out[n++] = w;
-	out[n] = NULL;
-}
-
-/* "host --port 1" and "LOG_LEVEL=debug" as main() would get them. */
-static enum settings_outcome load(enum command command, const char *args, const char *env)
-{
-	char *a = mem_text(args), *e = mem_text(env), *argv[MAX_WORDS], *envp[MAX_WORDS];
-	size_t n;
-	int argc = 0;
-	words(a, argv);
-	words(e, envp);
-	while (argv[argc])
-		argc++;
-	settings_free(&s);
-	free(printed);
-	FILE *out = open_memstream(&printed, &n);
-	err.text[0] = '\0';
-	enum settings_outcome outcome = settings_load_from(argc, argv, envp, out, command, &s, &err);
-	fclose(out);
-	free(a);
-	free(e);
-	return outcome;
-}
-
-static enum settings_outcome load_host(const char *args, const char *env)
-{
-	return load(CMD_HOST, args, env);
-}
-
-static void write_file(const char *text)
-{
-	FILE *f = fopen(file, "w");
-	assert_non_null(f);
-	fputs(text, f);
-	fclose(f);
-}
+#include "support/load_settings.h"
 
 static const char *with_file(const char *args)
 {
@@ -82,23 +33,6 @@ static bool has(const struct text_list *list, const char *part)
 		if (strstr(list->items[i], part))
 			return true;
 	return false;
-}
-
-static int set_up(void **state)
-{
-	(void)state;
-	strcpy(file, "/tmp/test_settings.XXXXXX");
-	int fd = mkstemp(file);
-	return fd < 0 || close(fd);
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	settings_free(&s);
-	free(printed);
-	printed = NULL;
-	return unlink(file);
 }
 
 static void test_table(void **state)
@@ -448,71 +382,6 @@ static void test_printing(void **state)
 	free(first);
 }
 
-/* ---- the shipped files ---- */
-
-static const char *shipped(const char *name)
-{
-	static char path[512];
-	const char *tests = getenv("NP_TESTS");
-	snprintf(path, sizeof path, "%s/../config/%s", tests ? tests : "tests", name);
-	return path;
-}
-
-static char *slurp(const char *path)
-{
-	size_t n;
-	char *text = config_slurp(path, &n, &err);
-	if (!text)
-		fail_msg("%s", err.text);
-	return text;
-}
-
-/* config.json says that it holds the defaults. */
-static void test_shipped_config(void **state)
-{
-	(void)state;
-	char args[600];
-	assert_int_equal(load_host("host --print-config=json", ""), SETTINGS_PRINTED);
-	char *defaults = mem_text(printed);
-	snprintf(args, sizeof args, "host --config %s --print-config=json", shipped("config.json"));
-	assert_int_equal(load_host(args, ""), SETTINGS_PRINTED);
-	assert_string_equal(printed, defaults);
-	free(defaults);
-	assert_int_equal(opts_source(&s.opts, "enclave.cid"), OPT_FILE);
-	assert_int_equal(opts_source(&s.opts, "demo.concurrent_requests"), OPT_FILE);
-
-	snprintf(args, sizeof args, "enclave --config %s", shipped("enclave.json"));
-	assert_int_equal(load(CMD_ENCLAVE, args, ""), SETTINGS_RUN);
-	assert_string_equal(s.enclave.http_listen, "tcp:127.0.0.1:8080");
-	assert_int_equal(s.insecure.count, 0);
-}
-
-/* Each name that .env.example shows exists and, uncommented, gives the default. */
-static void test_shipped_env(void **state)
-{
-	(void)state;
-	assert_int_equal(load_host("host --print-config=json", ""), SETTINGS_PRINTED);
-	char *defaults = mem_text(printed), *text = slurp(shipped(".env.example"));
-	FILE *out = fopen(file, "w");
-	int names = 0;
-	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
-		bool setting = line[0] == '#' && line[1] >= 'A' && line[1] <= 'Z' && strchr(line, '=');
-		names += setting;
-		if (setting)
-			fprintf(out, "%s\n", line + 1);
-	}
-	fclose(out);
-	free(text);
-	assert_true(names > 10);
-	char args[128];
-	snprintf(args, sizeof args, "host --env-file %s --print-config=json", file);
-	if (load_host(args, "") != SETTINGS_PRINTED)
-		fail_msg("%s", err.text);
-	assert_string_equal(printed, defaults);
-	assert_int_equal(opts_source(&s.opts, "enclave.cid"), OPT_ENV);
-	free(defaults);
-}
-
 /* Whoever writes the environment cannot make documents mean nothing. */
 static void test_software_nsm(void **state)
 {
@@ -526,43 +395,14 @@ static void test_software_nsm(void **state)
 	assert_non_null(strstr(s.insecure.items[0], "prove nothing"));
 }
 
-#define BEGIN "<!-- settings -->\n"
-#define END   "<!-- /settings -->\n"
-
-/* The tables of config/README.md are what the table gives. NP_UPDATE_DOCS=1 writes them. */
-static void test_readme(void **state)
-{
-	(void)state;
-	char *want = NULL, *text = slurp(shipped("README.md"));
-	size_t n;
-	FILE *out = open_memstream(&want, &n);
-	settings_markdown(out);
-	fclose(out);
-	char *begin = strstr(text, BEGIN), *end = strstr(text, END);
-	assert_true(begin && end && begin < end);
-	begin += strlen(BEGIN);
-	if (getenv("NP_UPDATE_DOCS")) {
-		out = fopen(shipped("README.md"), "w");
-		fprintf(out, "%.*s%s%s", (int)(begin - text), text, want, end);
-		fclose(out);
-	} else {
-		*end = '\0';
-		assert_string_equal(begin, want);
-	}
-	free(want);
-	free(text);
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, settings_set_up, settings_tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_table),	TEST(test_defaults),	 TEST(test_flags),
-		TEST(test_precedence),	TEST(test_legacy),	 TEST(test_derived_addresses),
-		TEST(test_errors),	TEST(test_json_values),	 TEST(test_cid),
-		TEST(test_insecure),	TEST(test_printing),	 TEST(test_shipped_config),
-		TEST(test_shipped_env), TEST(test_software_nsm), TEST(test_readme),
+		TEST(test_table),  TEST(test_defaults),		 TEST(test_flags),    TEST(test_precedence),
+		TEST(test_legacy), TEST(test_derived_addresses), TEST(test_errors),   TEST(test_json_values),
+		TEST(test_cid),	   TEST(test_insecure),		 TEST(test_printing), TEST(test_software_nsm),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
