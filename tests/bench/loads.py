@@ -25,9 +25,13 @@ class Load:
 
     def run(self, bench, peer, quick):
         self.warm(peer)
+        peer.settle()
         pids = peer.pids()  # now that it has served, all that serve are there
-        before = peers.cpu_seconds(pids)
-        figures = self.work(bench, peer, 1 if quick else self.seconds, peers.cpu_seconds, pids, before)
+
+        def cpu(of):
+            peer.settle()
+            return peers.cpu_seconds(of)
+        figures = self.work(bench, peer, 1 if quick else self.seconds, cpu, pids, cpu(pids))
         figures["peak_mib"] = peers.rss_kib(pids) / 1024
         return figures
 
@@ -116,7 +120,7 @@ def open_plain(peer, first=b""):
         if answer["status"] != "connected":
             raise RuntimeError(answer)
         return s
-    if not isinstance(peer, peers.NginxStream):
+    if not peer.bare:
         s.sendall(b"CONNECT 127.0.0.1:%d HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n" % (peers.PLAIN, peers.PLAIN))
         head = b""
         while b"\r\n\r\n" not in head:
@@ -162,6 +166,26 @@ class RawDownload(Raw):
         os.sched_setaffinity(0, {0, 1})
         if total[0] < self.streams * self.size:
             raise RuntimeError(f"{peer.name}: {total[0]} bytes came")
+        return {"cpu_s_gib": (cpu(pids) - before) / gib, "gib_per_s": gib / took}
+
+
+class RawUpload(Raw):
+    figure, seconds = "cpu_s_gib", 1
+    size = 256 << 20
+
+    def work(self, bench, peer, seconds, cpu, pids, before):
+        os.sched_setaffinity(0, {int(peers.OTHERS)})
+        piece, started = bytes(1 << 18), time.monotonic()
+        head = b"PUT /put/x HTTP/1.0\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % self.size
+        with open_plain(peer, head) as s:
+            for _ in range(self.size // len(piece)):
+                s.sendall(piece)
+            status = s.recv(64)
+        took = time.monotonic() - started
+        os.sched_setaffinity(0, {0, 1})
+        if status.split(b" ")[1:2] not in ([b"201"], [b"204"]):
+            raise RuntimeError(f"{peer.name}: {status}")
+        gib = self.size / (1 << 30)
         return {"cpu_s_gib": (cpu(pids) - before) / gib, "gib_per_s": gib / took}
 
 
@@ -230,6 +254,7 @@ ALL = [
     fresh("W4.rsa.resume", "likewise, resumed", peers.RSA),
     RawDownload("W5.1x1g", "the tunnel alone, 1 GiB down", kind="relay", streams=1, file=b"1g", size=1 << 30),
     RawDownload("W5.64x16m", "the tunnel alone, 64 x 16 MiB", kind="relay", streams=64, file=b"16m", size=16 << 20),
+    RawUpload("W5.up", "the tunnel alone, 256 MiB up", kind="relay"),
     RawConnects("W5.connects", "the tunnel alone, connect, 1 KiB, close", kind="relay"),
     RawDownload("W6.1x1g", "CONNECT, 1 GiB down", kind="connect", streams=1, file=b"1g", size=1 << 30),
     RawConnects("W6.connects", "CONNECT, 1 KiB, close", kind="connect"),

@@ -25,12 +25,13 @@ def children(pid):
 
 
 def cpu_seconds(pids):
+    """Also of children that are over and were waited for: socat has one a connection."""
     total = 0
     for pid in pids:
         try:
             with open(f"/proc/{pid}/stat", encoding="ascii") as f:
                 fields = f.read().rsplit(")", 1)[1].split()
-            total += int(fields[11]) + int(fields[12])
+            total += sum(int(ticks) for ticks in fields[11:15])
         except OSError:
             pass
     return total / TICKS
@@ -65,6 +66,7 @@ class Peer:
     """A contender: its processes run while the with-block does."""
     port = 9000
     proxy_form = False  # the target goes into the request line, as with a forward proxy
+    bare = False  # a relay that is not told where to: there is one place it leads to
     asks = []  # fields of every request, as curl and wrk take them
 
     def __init__(self, bench, name):
@@ -81,6 +83,9 @@ class Peer:
 
     def pids(self):
         return [c for p in self.processes for c in children(p.pid)]
+
+    def settle(self):
+        """Before its CPU time is read: what it has done is counted."""
 
     def __enter__(self):
         self.start()
@@ -261,12 +266,30 @@ class Haproxy3(Peer):
 
 class NginxStream(Peer):
     """A bare relay, for the tunnel's workload."""
-    port = 9050
+    port, bare = 9050, True
 
     def start(self):
         self.spawn("nginx", "-c", nginx_text(self.bench, "ns", f"""stream {{ server {{ listen 127.0.0.1:9050;
             proxy_pass 127.0.0.1:{PLAIN}; }} }}""", stream=True))
         wait_port(("127.0.0.1", 9050))
+
+
+class Socat(Peer):
+    """Likewise, with a process a connection."""
+    port, bare = 9055, True
+
+    def start(self):
+        self.spawn("socat", "-b65536", "TCP-LISTEN:9055,bind=127.0.0.1,reuseaddr,fork,backlog=128,nodelay",
+                   f"TCP:127.0.0.1:{PLAIN},nodelay")
+        wait_port(("127.0.0.1", 9055))
+
+    def settle(self):
+        """A child's time is its parent's once that has waited for it."""
+        for _ in range(500):
+            if len(self.pids()) == 1:
+                return
+            time.sleep(0.01)  # nothing tells when somebody else's children are gone
+        raise RuntimeError("socat's children do not end")
 
 
 class Tunnel(Peer):
@@ -305,7 +328,8 @@ class Tinyproxy(Peer):
 
 HTTP = [("nitroproxy", Nitroproxy, None), ("nitroproxy-in", Inside, None), ("nginx", Nginx, "nginx"),
         ("nginx3", Nginx3, "nginx"), ("haproxy", Haproxy, "haproxy"), ("haproxy3", Haproxy3, "haproxy")]
-RELAY = [("nitroproxy-tunnel", Tunnel, None), ("nginx-stream", NginxStream, "nginx")]
+RELAY = [("nitroproxy-tunnel", Tunnel, None), ("nginx-stream", NginxStream, "nginx"),
+         ("socat", Socat, "socat")]
 CONNECT = [("nitroproxy", Nitroproxy, None), ("squid", Squid, "squid"), ("tinyproxy", Tinyproxy, "tinyproxy")]
 RECEIPTS = [("nitroproxy", Nitroproxy, None), ("nitroproxy-on", ReceiptsOn, None), ("nitroproxy-asked", Receipts, None)]
 KINDS = {"receipts": RECEIPTS, "http": HTTP, "relay": RELAY, "connect": CONNECT}
@@ -360,7 +384,8 @@ class Bench:
                 f.truncate(size)
         conf = nginx_text(self, "origin", f"""user root; http {{ access_log off; keepalive_requests 100000000; sendfile on;
             client_body_temp_path {self.dir}/body;
-            server {{ listen 127.0.0.1:{PLAIN}; root {self.dir}/www; }}
+            server {{ listen 127.0.0.1:{PLAIN}; root {self.dir}/www;
+                location /put {{ dav_methods PUT; client_max_body_size 0; }} }}
             {server(TLS, 'ec', 'on')} {server(FRESH, 'ec', 'off')}
             {server(RSA, 'rsa', 'on')} {server(RSA_FRESH, 'rsa', 'off')} }}""")
         self.origin_process = subprocess.Popen(["taskset", "-c", OTHERS, "nginx", "-c", conf])
