@@ -40,6 +40,16 @@ static void run_tasks(struct loop *l)
 	}
 }
 
+static void run_last(struct loop *l)
+{
+	while (!list_empty(&l->last)) {
+		struct list *first = l->last.next;
+		list_remove(first);
+		list_append(&l->tasks, first);
+	}
+	run_tasks(l);
+}
+
 /* ---- watches ---- */
 
 static unsigned watch_events(uint32_t epoll)
@@ -116,7 +126,8 @@ static void read_clock(struct loop *l)
 
 static bool anything_left(const struct loop *l)
 {
-	return l->watches || l->jobs || l->timers.count || !list_empty(&l->tasks);
+	return l->watches || l->jobs || l->timers.count || !list_empty(&l->tasks) ||
+	       !list_empty(&l->last);
 }
 
 /* ---- memory that nobody needs ---- */
@@ -135,7 +146,8 @@ static void tend_blocks(struct loop *l)
 /* How long to wait: until the first timer; not at all with tasks left over, or nothing to wait for. */
 static int patience(const struct loop *l, int limit_ms)
 {
-	if (l->stopped || !list_empty(&l->tasks) || (limit_ms < 0 && !anything_left(l)))
+	if (l->stopped || !list_empty(&l->tasks) || !list_empty(&l->last) ||
+	    (limit_ms < 0 && !anything_left(l)))
 		return 0;
 	uint64_t due = timers_next(l);
 	if (due > l->chill_at)
@@ -170,6 +182,7 @@ static void turn(struct loop *l, int limit_ms)
 	run_tasks(l);
 	if (l->uv_due) /* behind the last that could rouse it before the wait */
 		run_uv(l);
+	run_last(l);
 	tend_blocks(l);
 	int n = epoll_wait(l->epoll_fd, l->events, LOOP_EVENTS, patience(l, limit_ms));
 	read_clock(l);
@@ -211,6 +224,7 @@ struct loop *loop_new(void)
 {
 	struct loop *l = mem_zero(sizeof *l);
 	list_init(&l->tasks);
+	list_init(&l->last);
 	block_pool_init(&l->blocks, BLOCKS_KEPT);
 	CHECK(uv_loop_init(&l->uv) == 0);
 	l->uv.data = l;
@@ -230,7 +244,7 @@ struct loop *loop_new(void)
 void loop_free(struct loop *l)
 {
 	CHECK(l->watches == 0);
-	CHECK(list_empty(&l->tasks));
+	CHECK(list_empty(&l->tasks) && list_empty(&l->last));
 	timers_free(l);
 	uv_close((uv_handle_t *)&l->anchor, NULL);
 	uv_run(&l->uv, UV_RUN_DEFAULT); /* the last jobs and closes */
@@ -255,4 +269,11 @@ void loop_post(struct loop *l, struct task *t, void (*run)(struct task *t))
 	CHECK(!task_posted(t));
 	t->run = run;
 	list_append(&l->tasks, &t->link);
+}
+
+void loop_post_last(struct loop *l, struct task *t, void (*run)(struct task *t))
+{
+	CHECK(!task_posted(t));
+	t->run = run;
+	list_append(&l->last, &t->link);
 }

@@ -40,6 +40,8 @@ struct task {
 };
 
 void loop_post(struct loop *l, struct task *t, void (*run)(struct task *t));
+/* Behind everything else of this turn, just before the kernel is waited for: to do once what many have asked for. */
+void loop_post_last(struct loop *l, struct task *t, void (*run)(struct task *t));
 static inline void task_cancel(struct task *t)
 {
 	list_remove(&t->link);

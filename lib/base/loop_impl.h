@@ -23,6 +23,7 @@ struct loop {
 	struct epoll_event events[LOOP_EVENTS]; /* the batch being dispatched .. */
 	int event, event_count;			/* .. and how far it is */
 	struct list tasks;
+	struct list last; /* tasks that wait for the end of the turn */
 	struct timer_heap timers;
 	struct block_pool blocks;
 	uint64_t chill_at; /* when to look for blocks that nobody needs; UINT64_MAX: few are warm */

@@ -66,7 +66,7 @@ static void on_writable(void *arg)
 	int code = fd_stream_connected(c->stream);
 	if (code == EINPROGRESS)
 		return;
-	fd_stream_untap(c->stream, FD_OUT);
+	fd_stream_untap(c->stream, STREAM_OUT);
 	finish(c, code);
 }
 
@@ -92,7 +92,7 @@ static void attempt(struct connect *c)
 	else if (code == 0)
 		finish(c, 0);
 	else
-		CHECK(fd_stream_tap(c->stream, FD_OUT, on_writable, c));
+		CHECK(fd_stream_tap(c->stream, STREAM_OUT, on_writable, c));
 }
 
 struct connect *connect_start(struct loop *l, const struct sockaddr_any *to, const char *name, connect_fn *fn,

@@ -39,7 +39,7 @@ struct fd_stream {
 	struct {
 		void (*fn)(void *arg);
 		void *arg;
-	} tap[2]; /* by enum fd_side; fn NULL: none */
+	} tap[2]; /* by enum stream_side; fn NULL: none */
 };
 
 static const struct stream_ops fd_ops;
@@ -98,18 +98,6 @@ static void fd_read(struct stream *s)
 		try_read(f);
 }
 
-/* Moves the spans past what was written; what is left is at the front. */
-static void advance(struct stream *s, size_t n)
-{
-	size_t i = 0;
-	for (; i < s->wr.count && n >= s->wr.v[i].n; i++)
-		n -= s->wr.v[i].n;
-	if (i < s->wr.count)
-		s->wr.v[i] = span_from(s->wr.v[i], n);
-	s->wr.count -= i;
-	memmove(s->wr.v, s->wr.v + i, s->wr.count * sizeof s->wr.v[0]);
-}
-
 static ssize_t send_spans(struct fd_stream *f, size_t *asked)
 {
 	struct stream *s = &f->base;
@@ -138,7 +126,7 @@ static void watch_writes(struct fd_stream *f)
 static void try_write(struct fd_stream *f)
 {
 	struct stream *s = &f->base;
-	advance(s, 0); /* empty spans at the front */
+	stream_advance(s, 0); /* empty spans at the front */
 	while (s->wr.count) {
 		size_t asked;
 		ssize_t n = send_spans(f, &asked);
@@ -155,7 +143,7 @@ static void try_write(struct fd_stream *f)
 			stream_write_done(s, &err);
 			return;
 		}
-		advance(s, (size_t)n);
+		stream_advance(s, (size_t)n);
 	}
 	stream_write_done(s, NULL);
 }
@@ -185,15 +173,15 @@ static void on_edge(struct watch *w, unsigned events)
 	if (events & WATCH_HUP)
 		f->hup = true;
 	/* Nothing here runs foreign code (results are posted), so f is still there for the second side. */
-	if ((events & WATCH_IN) && f->tap[FD_IN].fn) {
-		f->tap[FD_IN].fn(f->tap[FD_IN].arg);
+	if ((events & WATCH_IN) && f->tap[STREAM_IN].fn) {
+		f->tap[STREAM_IN].fn(f->tap[STREAM_IN].arg);
 	} else if (events & WATCH_IN) {
 		f->drained = false;
 		if (stream_wants_read(&f->base))
 			try_read(f);
 	}
-	if ((events & WATCH_OUT) && f->tap[FD_OUT].fn) {
-		f->tap[FD_OUT].fn(f->tap[FD_OUT].arg);
+	if ((events & WATCH_OUT) && f->tap[STREAM_OUT].fn) {
+		f->tap[STREAM_OUT].fn(f->tap[STREAM_OUT].arg);
 	} else if ((events & WATCH_OUT) && f->blocked) {
 		f->blocked = false;
 		if (stream_wants_write(&f->base))
@@ -323,31 +311,26 @@ int fd_stream_fd(const struct stream *s)
 	return f->family == AF_VSOCK ? -1 : f->watch.fd;
 }
 
-int fd_stream_end(const struct stream *s)
-{
-	return broke_off(container_of(s, const struct fd_stream, base)) ? ECONNRESET : 0;
-}
-
-bool fd_stream_tap(struct stream *s, enum fd_side side, void (*fn)(void *arg), void *arg)
+bool fd_stream_tap(struct stream *s, enum stream_side side, void (*fn)(void *arg), void *arg)
 {
 	CHECK(s->ops == &fd_ops);
-	bool busy = side == FD_IN ? s->rd.fn || s->rd.got || s->rd.err || s->rd.ended
+	bool busy = side == STREAM_IN ? s->rd.fn || s->rd.got || s->rd.err || s->rd.ended
 				  : s->wr.fn || s->wr.err || s->wr.ended;
 	if (busy)
 		return false;
 	struct fd_stream *f = of(s);
 	f->tap[side].fn = fn;
 	f->tap[side].arg = arg;
-	if (side == FD_OUT)
+	if (side == STREAM_OUT)
 		watch_writes(f);
 	return true;
 }
 
-void fd_stream_untap(struct stream *s, enum fd_side side)
+void fd_stream_untap(struct stream *s, enum stream_side side)
 {
 	struct fd_stream *f = of(s);
 	f->tap[side].fn = NULL;
-	if (side == FD_IN)
+	if (side == STREAM_IN)
 		f->drained = false;
 	else
 		f->blocked = false;

@@ -15,7 +15,7 @@ enum fd_birth {
 struct stream *fd_stream_new(struct loop *l, int fd, int family, enum fd_birth birth, const char *name,
 			     struct error *err);
 /*
- * Of one that was born FD_CONNECTING, after an edge of FD_OUT (fd_stream_tap): 0, and it is a stream like any
+ * Of one that was born FD_CONNECTING, after an edge of STREAM_OUT (fd_stream_tap): 0, and it is a stream like any
  * other; EINPROGRESS; or why it has failed.
  */
 int fd_stream_connected(struct stream *s);
@@ -25,17 +25,14 @@ int fd_stream_connected(struct stream *s);
  * -1: the stream is of another kind, or over AF_VSOCK, where each write has a limit to keep.
  */
 int fd_stream_fd(const struct stream *s);
-/* What an end that was read from the descriptor means: 0, or ECONNRESET (stream_require_end). */
-int fd_stream_end(const struct stream *s);
 
-enum fd_side { FD_IN, FD_OUT };
 /*
  * While tapped, the edges of that side go to fn, which may untap, post tasks and do nothing else, and no read
- * (FD_IN) or write (FD_OUT) may be started. False when the side is not at rest: an operation is pending,
+ * (STREAM_IN) or write (STREAM_OUT) may be started. False when the side is not at rest: an operation is pending,
  * it has read ahead, it has failed or ended. The socket may be ready already: try first.
  */
-bool fd_stream_tap(struct stream *s, enum fd_side side, void (*fn)(void *arg), void *arg);
+bool fd_stream_tap(struct stream *s, enum stream_side side, void (*fn)(void *arg), void *arg);
 /* The side is the stream's again. */
-void fd_stream_untap(struct stream *s, enum fd_side side);
+void fd_stream_untap(struct stream *s, enum stream_side side);
 
 #endif

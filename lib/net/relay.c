@@ -151,13 +151,11 @@ static void on_splice_ended(void *arg, enum splice_end why, const struct error *
 	if (err)
 		note(p->relay, err, why == SPLICE_READ_FAILED ? p->from : p->to);
 	switch (why) {
-	case SPLICE_ENDED:
-		stream_shutdown(p->to, on_ended, p);
-		break;
 	case SPLICE_UNABLE:
 		p->unable = true;
 		pump_read(p);
 		break;
+	case SPLICE_ENDED:
 	case SPLICE_QUIET:
 		pump_read(p);
 		break;
@@ -175,6 +173,8 @@ static bool pump_splice(struct pump *p)
 	static const struct splice_events events = {on_moved, on_splice_ended};
 	if (p->bulk < BULK_BYTES || p->unable || !p->relay->options.pipes)
 		return false;
+	if (!stream_through(p->from, STREAM_IN) || !stream_through(p->to, STREAM_OUT))
+		return false; /* not yet */
 	p->splice = splice_start(p->relay->options.pipes, p->from, p->to, &events, p);
 	p->unable = !p->splice;
 	return p->splice;

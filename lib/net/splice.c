@@ -120,7 +120,7 @@ static bool fill(struct splice *s)
 		s->readable = s->in_pipe > 0;
 		return false;
 	}
-	s->read_code = n < 0 ? errno : fd_stream_end(s->from);
+	s->read_code = n < 0 ? errno : 0;
 	s->ended = true;
 	return false;
 }
@@ -147,8 +147,8 @@ static bool drain(struct splice *s, size_t *moved)
 void splice_cancel(struct splice *s)
 {
 	task_cancel(&s->task);
-	fd_stream_untap(s->from, FD_IN);
-	fd_stream_untap(s->to, FD_OUT);
+	fd_stream_untap(s->from, STREAM_IN);
+	fd_stream_untap(s->to, STREAM_OUT);
 	if (s->pipe && s->in_pipe)
 		pipe_close(s->pool, s->pipe);
 	else if (s->pipe)
@@ -249,6 +249,9 @@ static void on_writable(void *arg)
 struct splice *splice_start(struct splice_pool *pool, struct stream *from, struct stream *to,
 			    const struct splice_events *events, void *arg)
 {
+	from = stream_through(from, STREAM_IN);
+	to = stream_through(to, STREAM_OUT);
+	CHECK(from && to);
 	if (fd_stream_fd(from) < 0 || fd_stream_fd(to) < 0)
 		return NULL;
 	struct splice *s = mem_zero(sizeof *s);
@@ -259,12 +262,12 @@ struct splice *splice_start(struct splice_pool *pool, struct stream *from, struc
 			     .writable = true,
 			     .events = *events,
 			     .arg = arg};
-	if (!fd_stream_tap(from, FD_IN, on_readable, s)) {
+	if (!fd_stream_tap(from, STREAM_IN, on_readable, s)) {
 		free(s);
 		return NULL;
 	}
-	if (!fd_stream_tap(to, FD_OUT, on_writable, s)) {
-		fd_stream_untap(from, FD_IN);
+	if (!fd_stream_tap(to, STREAM_OUT, on_writable, s)) {
+		fd_stream_untap(from, STREAM_IN);
 		free(s);
 		return NULL;
 	}

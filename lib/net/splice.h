@@ -22,7 +22,7 @@ struct splice_pool *splice_pool_new(unsigned limit);
 void splice_pool_free(struct splice_pool *pool); /* no splice is left */
 
 enum splice_end {
-	SPLICE_ENDED,	     /* from has ended, and `to` has it all */
+	SPLICE_ENDED,	     /* from has ended, it seems, and `to` has it all: a read tells for sure */
 	SPLICE_QUIET,	     /* it is no bulk any more, or pipes are short: go on with reads and writes */
 	SPLICE_UNABLE,	     /* the kernel does not do it for these two: likewise, and do not ask again */
 	SPLICE_READ_FAILED,  /* with err; `to` has all that came before */
@@ -37,7 +37,7 @@ struct splice_events {
 struct splice;
 
 /*
- * NULL: not with these two, or not now. Both are borrowed until `ended`, which comes once, from the loop,
+ * NULL: not with these two. Both have a stream_through, and are borrowed until `ended`, which comes once, from the loop,
  * or splice_cancel; until then nobody reads `from` and nobody writes `to`.
  */
 struct splice *splice_start(struct splice_pool *pool, struct stream *from, struct stream *to,

@@ -144,6 +144,17 @@ void stream_write_done(struct stream *s, const struct error *err)
 	loop_post(s->loop, &s->wr.task, deliver_write);
 }
 
+void stream_advance(struct stream *s, size_t n)
+{
+	size_t i = 0;
+	for (; i < s->wr.count && n >= s->wr.v[i].n; i++)
+		n -= s->wr.v[i].n;
+	if (i < s->wr.count)
+		s->wr.v[i] = span_from(s->wr.v[i], n);
+	s->wr.count -= i;
+	memmove(s->wr.v, s->wr.v + i, s->wr.count * sizeof s->wr.v[0]);
+}
+
 /* ---- the end ---- */
 
 void stream_close(struct stream *s)
@@ -176,6 +187,11 @@ void stream_release(struct stream *s)
 	free(s->rd.err);
 	free(s->wr.err);
 	free(s->name);
+}
+
+struct stream *stream_through(struct stream *s, enum stream_side side)
+{
+	return s->ops->through ? s->ops->through(s, side) : s;
 }
 
 void stream_peer(const struct stream *s, struct stream_peer *peer)

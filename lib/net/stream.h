@@ -38,6 +38,8 @@ typedef void stream_write_fn(void *arg, const struct error *err);
 
 #define STREAM_MAX_SPANS 8
 
+enum stream_side { STREAM_IN, STREAM_OUT };
+
 void stream_read(struct stream *s, stream_read_fn *fn, void *arg);
 /* Gives back (the rest of) a block: the next read finds it first. No read may be pending. Takes b. */
 void stream_unread(struct stream *s, struct block *b);
@@ -82,7 +84,12 @@ struct stream_peer {
 	char address[64]; /* "192.0.2.7:4711", "cid 16", "uid 0": for limits and logs */
 };
 void stream_peer(const struct stream *s, struct stream_peer *peer);
-/* "tcp", "unix", "vsock": of the sockets below; NULL: there are none. */
+/*
+ * Whose bytes are this direction's without a change, from here on: s itself if it has nothing below, or a stream
+ * below it. NULL: not (yet) those of any. For splice(2).
+ */
+struct stream *stream_through(struct stream *s, enum stream_side side);
+/* "tcp", "unix", "vsock": of the sockets below; "bundle"; NULL: there are none. */
 const char *stream_transport(const struct stream *s);
 
 #endif

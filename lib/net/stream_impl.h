@@ -15,6 +15,7 @@ struct stream_ops {
 	void (*peer)(const struct stream *s, struct stream_peer *peer); /* NULL: nothing known */
 	const char *(*transport)(const struct stream *s);		/* likewise */
 	void (*abort)(struct stream *s); /* close comes next, and is to look like a break. NULL: it does */
+	struct stream *(*through)(struct stream *s, enum stream_side side); /* NULL: itself */
 	void (*require_end)(struct stream *s); /* NULL: a close is told from an end anyway */
 };
 
@@ -45,6 +46,8 @@ void stream_init(struct stream *s, struct loop *l, const struct stream_ops *ops,
 /* b (taken), or NULL for the end, or err. */
 void stream_read_done(struct stream *s, struct block *b, const struct error *err);
 void stream_write_done(struct stream *s, const struct error *err);
+/* n bytes of what is to be written are: what is left is at the front of wr.v, which has no empty spans there. */
+void stream_advance(struct stream *s, size_t n);
 /* Frees what the base owns; the last call of ops->close before freeing s. */
 void stream_release(struct stream *s);
 

@@ -1,0 +1,163 @@
+#include "net/bundle.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "net/bundle_impl.h"
+
+/* ---- strands by id ---- */
+
+static struct list *bucket_of(struct bundle *b, uint32_t id)
+{
+	return &b->buckets[id % BUNDLE_BUCKETS];
+}
+
+struct strand *bundle_find(struct bundle *b, uint32_t id)
+{
+	LIST_EACH (it, bucket_of(b, id)) {
+		struct strand *st = container_of(it, struct strand, bucket);
+		if (st->id == id)
+			return st;
+	}
+	return NULL;
+}
+
+void bundle_add(struct bundle *b, struct strand *st)
+{
+	list_append(bucket_of(b, st->id), &st->bucket);
+	b->count++;
+}
+
+static void on_ending(struct task *t)
+{
+	bundle_lost(container_of(t, struct bundle, ending), NULL);
+}
+
+void bundle_check_ending(struct bundle *b)
+{
+	if (b->leaving && b->count == 0 && !task_posted(&b->ending))
+		loop_post_last(b->loop, &b->ending, on_ending);
+}
+
+void bundle_forget(struct strand *st)
+{
+	struct bundle *b = st->bundle;
+	list_remove(&st->bucket);
+	list_remove(&st->waiting);
+	if (b->in.to == st)
+		b->in.to = NULL;
+	st->bundle = NULL;
+	b->count--;
+	bundle_check_ending(b);
+}
+
+/* ---- the end ---- */
+
+static void fail_all(struct bundle *b, const struct error *err)
+{
+	struct error why;
+	if (err)
+		why = *err;
+	else
+		error_set(&why, ERR_RESET, "%s has ended", stream_name(b->carrier));
+	for (size_t i = 0; i < BUNDLE_BUCKETS; i++)
+		LIST_EACH (it, &b->buckets[i]) {
+			struct strand *st = container_of(it, struct strand, bucket);
+			bundle_forget(st);
+			if (st->closed)
+				strand_free(st);
+			else
+				strand_over(st, &why);
+		}
+}
+
+static void destroy(struct bundle *b, const struct error *err)
+{
+	fail_all(b, err);
+	timer_stop(b->loop, &b->beat);
+	task_cancel(&b->ending);
+	task_cancel(&b->out.flush);
+	stream_close(b->carrier);
+	block_put(b->out.filling);
+	block_put(b->out.sending); /* it was lent to the carrier */
+	free(b);
+}
+
+void bundle_lost(struct bundle *b, const struct error *err)
+{
+	b->config.on_gone(b->config.owner, b, err);
+	destroy(b, err);
+}
+
+void bundle_free(struct bundle *b)
+{
+	if (b)
+		destroy(b, NULL);
+}
+
+/* ---- is anybody there? ---- */
+
+/* A carrier that says nothing may have nothing to say, or be dead in a way that no socket tells. */
+static void on_beat(struct timer *t)
+{
+	struct bundle *b = container_of(t, struct bundle, beat);
+	struct error silent;
+	bool heard = b->in.heard;
+	b->in.heard = false;
+	if (heard || !b->pinged) {
+		b->pinged = !heard;
+		if (b->pinged)
+			bundle_say_own(b, SAY_PING);
+		if (b->count)
+			timer_start(b->loop, t, heard ? BUNDLE_QUIET : BUNDLE_DEAD, on_beat);
+		return;
+	}
+	error_set(&silent, ERR_TIMEOUT, "%s: not a word for %d ms", stream_name(b->carrier),
+		  BUNDLE_QUIET + BUNDLE_DEAD);
+	bundle_lost(b, &silent);
+}
+
+/* ---- life ---- */
+
+struct bundle *bundle_new(struct stream *carrier, const struct bundle_config *config)
+{
+	struct bundle *b = mem_zero(sizeof *b);
+	b->loop = stream_loop(carrier);
+	b->carrier = carrier;
+	b->config = *config;
+	for (size_t i = 0; i < BUNDLE_BUCKETS; i++)
+		list_init(&b->buckets[i]);
+	list_init(&b->out.waiting);
+	bundle_read(b);
+	return b;
+}
+
+struct stream *bundle_open(struct bundle *b)
+{
+	CHECK(b->config.side == BUNDLE_DIALS);
+	if (b->leaving || b->count >= b->config.most)
+		return NULL;
+	do
+		b->last++;
+	while (b->last == 0 || bundle_find(b, b->last)); /* once in four thousand million */
+	struct strand *st = strand_new(b, b->last);
+	if (!timer_active(&b->beat))
+		timer_start(b->loop, &b->beat, BUNDLE_QUIET, on_beat);
+	st->say = SAY_OPEN;
+	bundle_say(st);
+	return &st->base;
+}
+
+void bundle_leave(struct bundle *b)
+{
+	if (b->leaving)
+		return;
+	b->leaving = true;
+	bundle_say_own(b, SAY_LEAVE);
+	bundle_check_ending(b);
+}
+
+unsigned bundle_count(const struct bundle *b)
+{
+	return b->count;
+}

@@ -1,0 +1,79 @@
+/*
+ * A bundle: many streams carried by one.
+ *
+ *	strand --.                                      .-- strand
+ *	strand ---+== carrier: one vsock, unix, tcp ==+---- strand
+ *	strand --'                                      '-- strand
+ *
+ * What all strands have to say within one turn of the loop leaves in one write, and what has come for all of them
+ * is had by one read: between two virtual machines it is the wake-up that costs, and not the bytes. Opening and
+ * closing a strand costs no system call at all.
+ *
+ * A strand is a stream like any other (net/stream.h) and half-closes whatever the carrier does. Unlike a unix or
+ * vsock socket it tells a close from a break: a close is read as an end, stream_abort as ERR_RESET.
+ *
+ * No strand can hold up another: each has a window of its own, so the carrier is always read, and what a peer can make us
+ * keep is the window times the number of strands, which is bounded, too.
+ *
+ * On the carrier:
+ *
+ *	 0      1        4           8            8 + length
+ *	 | type | length | strand id | payload    |             big-endian; only DATA has a payload
+ *
+ *	OPEN    dialler's    a new strand; its id is one more than that of the last
+ *	DATA    both         1..65535 bytes, no more than the window leaves
+ *	CREDIT  both         length more bytes may be sent; the window starts at 32 KiB
+ *	END     both         this direction is complete
+ *	CLOSE   both         that, and nothing that is still sent will be read
+ *	RESET   both         broken off: nothing more goes either way
+ *	MOVE    acceptor's   please: a connection of its own for this strand (bundle_lane.c)
+ *	MOVED   both         what comes next comes over that
+ *
+ *	LEAVE   both         id 0: no new strands; the carrier ends with the last one
+ *	PING    both         id 0: are you there? answered by PONG
+ *
+ * Frames of a strand that has closed are passed over: they were sent before its CLOSE had arrived.
+ */
+#ifndef NET_BUNDLE_H
+#define NET_BUNDLE_H
+
+#include "net/stream.h"
+
+struct bundle;
+
+enum bundle_side { BUNDLE_DIALS, BUNDLE_ACCEPTS };
+
+struct bundle_config {
+	enum bundle_side side;
+	unsigned most; /* strands at a time */
+	/* The other side has opened one; the callee's. NULL for who dials. */
+	void (*on_strand)(void *owner, struct stream *s);
+	/* Who dials: strand id is bulk, and would do better with a connection of its own: see bundle_give_lane. */
+	void (*on_bulk)(void *owner, struct bundle *b, uint32_t id);
+	/*
+	 * The carrier is gone and so will be b, right behind this call: err NULL: both sides were done, or why. Strands
+	 * that are left fail with that.
+	 */
+	void (*on_gone)(void *owner, struct bundle *b, const struct error *err);
+	void *owner;
+};
+
+/* None of these callbacks may end the bundle from inside. */
+
+/* Takes the carrier. */
+struct bundle *bundle_new(struct stream *carrier, const struct bundle_config *config);
+/* Without on_gone. Strands that are left fail. NULL is fine. */
+void bundle_free(struct bundle *b);
+
+/* Who dials: a new strand; NULL: there are too many, or the other side takes no more. */
+struct stream *bundle_open(struct bundle *b);
+/*
+ * A connection of its own for a strand (both sides have one of its two ends): takes the lane. False: the strand is not
+ * there any more.
+ */
+bool bundle_give_lane(struct bundle *b, uint32_t id, struct stream *lane);
+/* No new strands from now on, on either side; on_gone follows the last one. */
+void bundle_leave(struct bundle *b);
+unsigned bundle_count(const struct bundle *b);
+
+#endif

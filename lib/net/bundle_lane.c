@@ -1,0 +1,111 @@
+/*
+ * A strand that turned out to be bulk gets a connection of its own, its lane:
+ *
+ *	       window full, again and again     on_bulk, a lane is dialled     bundle_give_lane
+ *	carrier -------------------------------> (MOVE, if who accepts         ------------------> lane
+ *	                                          found it)
+ *
+ * Each side goes over by itself: MOVED is its last frame with bytes in mind, and what comes behind them comes over the
+ * lane. How the strand ends is still told by END, CLOSE or RESET on the carrier: the end of a lane alone proves nothing.
+ */
+#include "base/mem.h"
+#include "net/bundle_impl.h"
+
+bool bundle_give_lane(struct bundle *b, uint32_t id, struct stream *lane)
+{
+	struct strand *st = bundle_find(b, id);
+	if (!st || st->closed || st->lane.stream) {
+		stream_close(lane);
+		return false;
+	}
+	st->lane.stream = lane;
+	st->say |= SAY_MOVED;
+	strand_deliver(st);
+	bundle_say(st);
+	return true;
+}
+
+void strand_is_bulk(struct strand *st)
+{
+	struct bundle *b = st->bundle;
+	if (st->lane.asked)
+		return;
+	st->lane.asked = true;
+	if (b->config.side == BUNDLE_DIALS)
+		b->config.on_bulk(b->config.owner, b, st->id);
+	else
+		st->say |= SAY_MOVE;
+}
+
+/* ---- reading ---- */
+
+static void on_read(void *arg, struct block *b, const struct error *err)
+{
+	struct strand *st = arg;
+	st->in = b;
+	if (!b)
+		st->lane.dry = true;
+	if (err)
+		strand_blame(st, err);
+	strand_deliver(st);
+}
+
+bool lane_read(struct strand *st)
+{
+	struct stream *lane = st->lane.stream;
+	if (!st->lane.in || st->lane.dry)
+		return false;
+	if (lane && !stream_reading(lane))
+		stream_read(lane, on_read, st);
+	return true;
+}
+
+/* ---- writing ---- */
+
+static void on_written(void *arg, const struct error *err)
+{
+	struct strand *st = arg;
+	st->lane.writing = false;
+	stream_write_done(&st->base, err);
+}
+
+void lane_write(struct strand *st)
+{
+	if (st->lane.writing)
+		return;
+	st->lane.writing = true;
+	stream_write(st->lane.stream, st->base.wr.v, st->base.wr.count, on_written, st);
+}
+
+static void on_shut(void *arg, const struct error *err)
+{
+	struct strand *st = arg;
+	st->lane.writing = false;
+	st->lane.shut = true;
+	if (err || !st->bundle)
+		stream_write_done(&st->base, err ? err : st->why);
+	else
+		bundle_say(st);
+}
+
+bool lane_shut(struct strand *st)
+{
+	if (!st->lane.out || st->lane.shut)
+		return true;
+	if (!st->lane.writing) {
+		st->lane.writing = true;
+		stream_shutdown(st->lane.stream, on_shut, st);
+	}
+	return false;
+}
+
+/* ---- for splice ---- */
+
+struct stream *lane_through(struct stream *s, enum stream_side side)
+{
+	struct strand *st = container_of(s, struct strand, base);
+	bool in = side == STREAM_IN;
+	if (in ? !st->lane.in || st->lane.dry || st->in || st->why : !st->lane.out || st->deaf)
+		return NULL;
+	return st->lane.stream;
+}
