@@ -135,7 +135,7 @@ struct bundle *bundle_new(struct stream *carrier, const struct bundle_config *co
 struct stream *bundle_open(struct bundle *b)
 {
 	CHECK(b->config.side == BUNDLE_DIALS);
-	if (b->leaving || b->count >= b->config.most)
+	if (!bundle_has_room(b))
 		return NULL;
 	do
 		b->last++;
@@ -155,6 +155,16 @@ void bundle_leave(struct bundle *b)
 	b->leaving = true;
 	bundle_say_own(b, SAY_LEAVE);
 	bundle_check_ending(b);
+}
+
+bool bundle_leaving(const struct bundle *b)
+{
+	return b->leaving;
+}
+
+bool bundle_has_room(const struct bundle *b)
+{
+	return !b->leaving && b->count < b->config.most;
 }
 
 unsigned bundle_count(const struct bundle *b)

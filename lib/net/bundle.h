@@ -41,6 +41,8 @@
 
 struct bundle;
 
+#define BUNDLE_TRANSPORT "bundle" /* stream_transport of strands */
+
 enum bundle_side { BUNDLE_DIALS, BUNDLE_ACCEPTS };
 
 struct bundle_config {
@@ -74,6 +76,8 @@ struct stream *bundle_open(struct bundle *b);
 bool bundle_give_lane(struct bundle *b, uint32_t id, struct stream *lane);
 /* No new strands from now on, on either side; on_gone follows the last one. */
 void bundle_leave(struct bundle *b);
-unsigned bundle_count(const struct bundle *b);
+bool bundle_leaving(const struct bundle *b);
+bool bundle_has_room(const struct bundle *b); /* for one more strand */
+unsigned bundle_count(const struct bundle *b); /* strands */
 
 #endif

@@ -131,7 +131,7 @@ static void strand_peer(const struct stream *s, struct stream_peer *peer)
 static const char *strand_transport(const struct stream *s)
 {
 	(void)s;
-	return "bundle";
+	return BUNDLE_TRANSPORT;
 }
 
 static const struct stream_ops strand_ops = {

@@ -20,6 +20,7 @@ static const struct {
 	[FRAME_METRICS] = {1, FRAME_METRICS_MAX},
 	[FRAME_REQUEST_RAW] = {FRAME_ID + 1, FRAME_ID + HEAD_MAX},
 	[FRAME_RESPONSE_RAW] = {1, HEAD_MAX},
+	[FRAME_TRUNK] = {FRAME_TRUNK_ANSWER, FRAME_TRUNK_HELLO},
 };
 
 void frame_header(uint8_t out[FRAME_HEADER], enum frame_type type, size_t length)
@@ -35,7 +36,7 @@ bool frame_header_parse(const uint8_t in[FRAME_HEADER], enum frame_type *type, s
 			struct error *err)
 {
 	*length = (size_t)in[0] << 24 | (size_t)in[1] << 16 | (size_t)in[2] << 8 | in[3];
-	if (in[4] < FRAME_REQUEST || in[4] > FRAME_RESPONSE_RAW)
+	if (in[4] < FRAME_REQUEST || in[4] > FRAME_TRUNK)
 		return error_set(err, ERR_PROTOCOL, "unknown frame type %u", in[4]);
 	*type = (enum frame_type)in[4];
 	if (*length < bounds[*type].min || *length > bounds[*type].max)

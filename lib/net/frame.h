@@ -19,6 +19,7 @@
  *	METRICS   enclave -> host   all its metrics (proxy/signals.h)
  *	REQUEST_RAW   host -> enclave   a REQUEST, a CONNECT's: its answer may be a RESPONSE_RAW
  *	RESPONSE_RAW  enclave -> host   a RESPONSE, a 2xx's: no frame follows it
+ *	TRUNK     both              the connection becomes a trunk (proxy/trunk_message.h)
  *
  * One exchange at a time: the next REQUEST follows the END of the response. A direction's end
  * is a frame, not a half-close, for hybrid vsock makes a full close of that. Where a half-close is
@@ -48,7 +49,8 @@ enum frame_type {
 	FRAME_LOG,
 	FRAME_METRICS,
 	FRAME_REQUEST_RAW,
-	FRAME_RESPONSE_RAW
+	FRAME_RESPONSE_RAW,
+	FRAME_TRUNK
 };
 
 #define FRAME_HEADER	  5
@@ -58,6 +60,9 @@ enum frame_type {
 #define FRAME_PONG_MAX	  16384
 #define FRAME_LOG_MAX	  16384
 #define FRAME_METRICS_MAX 65536
+
+#define FRAME_TRUNK_HELLO  20 /* host -> enclave */
+#define FRAME_TRUNK_ANSWER 4  /* enclave -> host */
 
 void frame_header(uint8_t out[FRAME_HEADER], enum frame_type type, size_t length);
 

@@ -11,6 +11,7 @@
 #include "http/leg.h"
 #include "http/parse.h"
 #include "net/stream.h"
+#include "proxy/trunk_message.h"
 
 /* ---- the host's side ---- */
 
@@ -31,6 +32,7 @@ struct channel_client *channel_client_new(struct stream *s, const struct parse_l
 void channel_client_free(struct channel_client *c); /* not while a leg is out */
 /* The leg of the next exchange; the channel is idle. id goes with it, for logs. */
 struct leg *channel_client_leg(struct channel_client *c, uint64_t id);
+const struct stream *channel_client_stream(const struct channel_client *c); /* for what it is, not to use it */
 bool channel_client_reused(const struct channel_client *c);
 /* An idle one: the enclave has ended it or said something unasked, and on_dead is on its way. */
 bool channel_client_stale(const struct channel_client *c);
@@ -54,6 +56,8 @@ struct channel_server_config {
 	void (*on_ping)(void *owner);
 	/* The host wants to hear of us (signals.h): the callee takes the stream. NULL: that is refused. */
 	void (*on_watch)(void *owner, struct stream *s);
+	/* It is to be a trunk, or a lane of one: likewise. */
+	void (*on_trunk)(void *owner, struct stream *s, const struct trunk_hello *hello);
 	void (*on_closed)(void *owner, struct channel_server *c); /* it has gone; no leg of it is out */
 	void *owner;
 	struct list conns; /* all of this configuration; the owner does list_init */

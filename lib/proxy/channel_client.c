@@ -210,6 +210,11 @@ bool channel_client_stale(const struct channel_client *c)
 	return stream_ready(c->stream);
 }
 
+const struct stream *channel_client_stream(const struct channel_client *c)
+{
+	return c->stream;
+}
+
 bool channel_client_reused(const struct channel_client *c)
 {
 	return c->exchanges > 1;

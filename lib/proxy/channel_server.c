@@ -81,16 +81,31 @@ static void on_pong_sent(void *arg, const struct error *err)
 	(void)err;
 }
 
-/* From now on the connection is no channel, and no longer counted as one. */
-static void hand_over(struct channel_server *c)
+/* From now on the connection is no channel, and no longer counted as one. NULL: it was closed. */
+static struct stream *give_up(struct channel_server *c, bool wanted)
 {
-	struct channel_server_config *config = c->config;
-	bool refused = !config->on_watch || c->writer.fn; /* or an answer to a ping is on its way */
-	struct stream *s = refused ? NULL : c->stream;
+	struct stream *s = wanted && !c->writer.fn ? c->stream : NULL; /* no answer to a ping is on its way */
 	framed_read_cancel(&c->reader);
 	if (s)
 		c->stream = NULL;
 	closed(c);
+	return s;
+}
+
+static void become_trunk(struct channel_server *c, struct span payload)
+{
+	struct channel_server_config *config = c->config;
+	struct trunk_hello hello;
+	trunk_hello_read(payload, &hello);
+	struct stream *s = give_up(c, config->on_trunk);
+	if (s)
+		config->on_trunk(config->owner, s, &hello);
+}
+
+static void become_watch(struct channel_server *c)
+{
+	struct channel_server_config *config = c->config;
+	struct stream *s = give_up(c, config->on_watch);
 	if (s)
 		config->on_watch(config->owner, s);
 }
@@ -98,9 +113,12 @@ static void hand_over(struct channel_server *c)
 static void on_ping(void *owner, struct span payload)
 {
 	struct channel_server *c = owner;
-	(void)payload;
 	if (c->reader.type == FRAME_WATCH) {
-		hand_over(c);
+		become_watch(c);
+		return;
+	}
+	if (c->reader.type == FRAME_TRUNK) {
+		become_trunk(c, payload);
 		return;
 	}
 	c->pinged = true; /* several at a time get one answer */

@@ -130,6 +130,10 @@ static bool load(struct enclave *e, struct error *err)
 						.target_bytes = s->limits.url_length}};
 	if (!address_parse(s->enclave.tunnel, &up.reach.tunnel, err))
 		return false;
+	struct trunk_client_config trunk = {
+		.to = up.reach.tunnel, .wire = TRUNK_TUNNEL, .connect_ms = s->timeouts.tunnel_connect};
+	if (s->trunk)
+		up.reach.trunk = e->trunk = trunk_client_new(e->loop, &trunk);
 	e->sessions = session_cache_new(SESSIONS_MAX);
 	up.reach.sessions = e->sessions;
 	e->upstream = upstream_new(e->loop, &up);
@@ -206,6 +210,7 @@ void enclave_drain(struct enclave *e, void (*drained)(void *arg), void *arg)
 	front_drain(e->front);
 	if (e->ingress)
 		ingress_drain(e->ingress);
+	trunk_server_drain(e->trunks);
 	channel_server_drain_all(&e->channels);
 	enclave_check_drained(e);
 }
@@ -217,6 +222,7 @@ void enclave_free(struct enclave *e)
 	front_free(e->front);
 	ingress_free(e->ingress);
 	channel_server_close_all(&e->channels);
+	trunk_server_free(e->trunks);
 	signals_out_free(e->signals);
 	if (e->status)
 		enclave_status_free(e->status);
@@ -224,6 +230,7 @@ void enclave_free(struct enclave *e)
 	witness_key_free(e->receipts);
 	if (e->upstream)
 		upstream_free(e->upstream);
+	trunk_client_free(e->trunk);
 	session_cache_free(e->sessions);
 	tls_conf_free(e->tls);
 	policy_free(&e->policy);

@@ -26,16 +26,35 @@ static void on_refused(void *owner, struct channel_server *c, const struct error
 	log_write(LOG_WARN, "frames refused", LOG_ERR(err));
 }
 
+static void admit(struct enclave *e)
+{
+	unsigned most = crew_share(e->crew, e->settings->limits.connections);
+	if (!e->frames)
+		return;
+	if (e->channels.count + trunk_server_promised(e->trunks) >= most)
+		listener_pause(e->frames);
+	else
+		listener_resume(e->frames);
+}
+
+static void on_trunk_gone(void *owner)
+{
+	admit(owner);
+}
+
 static void on_channel_closed(void *owner, struct channel_server *c)
 {
 	struct enclave *e = owner;
 	(void)c;
 	e->figures->connections--;
 	enclave_check_drained(e);
-	if (!e->paused || !e->frames)
-		return;
-	e->paused = false;
-	listener_resume(e->frames);
+	admit(e);
+}
+
+static void on_trunk(void *owner, struct stream *s, const struct trunk_hello *hello)
+{
+	struct enclave *e = owner;
+	trunk_server_take(e->trunks, s, hello);
 }
 
 static void on_watch(void *owner, struct stream *s)
@@ -62,10 +81,7 @@ void enclave_accept(void *arg, struct stream *s)
 	e->figures->metrics.connections++;
 	e->figures->connections++;
 	channel_server_start(s, &e->channels);
-	if (e->channels.count < crew_share(e->crew, e->settings->limits.connections))
-		return;
-	e->paused = true;
-	listener_pause(e->frames);
+	admit(e);
 }
 
 void enclave_add(struct enclave *e, struct listener *frames)
@@ -82,7 +98,17 @@ void enclave_channels_init(struct enclave *e)
 		.on_refused = on_refused,
 		.on_ping = on_ping,
 		.on_watch = on_watch,
+		.on_trunk = on_trunk,
 		.on_closed = on_channel_closed,
 		.owner = e};
 	list_init(&e->channels.conns);
+	const struct settings *s = e->settings;
+	struct trunk_server_config trunks = {
+		.wire = TRUNK_FRAMES,
+		.most = s->trunk && e->crew->count == 1 ? s->limits.connections : 0,
+		.answer_ms = s->timeouts.enclave_connect,
+		.on_strand = enclave_accept,
+		.on_gone = on_trunk_gone,
+		.owner = e};
+	e->trunks = trunk_server_new(e->loop, &trunks);
 }

@@ -16,6 +16,8 @@
 #include "proxy/ingress.h"
 #include "proxy/policy.h"
 #include "proxy/signals.h"
+#include "proxy/trunk_client.h"
+#include "proxy/trunk_server.h"
 #include "proxy/upstream.h"
 
 struct enclave {
@@ -35,8 +37,9 @@ struct enclave {
 	struct figures *figures; /* ours in it */
 	struct exchange_role role;
 	struct channel_server_config channels;
+	struct trunk_server *trunks; /* from the host */
+	struct trunk_client *trunk;  /* to the tunnel; NULL: not wanted */
 	struct listener *frames; /* owned; NULL: stopped, or none */
-	bool paused;
 	struct front *front;	 /* for apps inside */
 	struct ingress *ingress; /* NULL: there is none */
 	bool draining;

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "net/dial.h"
+#include "proxy/trunk_client.h"
 
 struct pooled {
 	struct enclave_pool *pool;
@@ -34,6 +35,7 @@ struct opening {
 struct enclave_pool {
 	struct loop *loop;
 	struct enclave_pool_config config;
+	struct trunk_client *trunk; /* NULL: not wanted */
 	struct list idle;
 	struct list openings;
 	unsigned dialling;
@@ -81,20 +83,23 @@ static void on_idle(void *owner, struct channel_client *channel)
 {
 	struct pooled *c = owner;
 	struct enclave_pool *p = c->pool;
-	(void)channel;
+	if (trunk_client_outdates(p->trunk, channel_client_stream(channel))) {
+		drop(c);
+		return;
+	}
 	list_prepend(&p->idle, &c->idle);
 	p->config.stats->idle++;
 	c->idle_since = loop_now(p->loop);
 	timer_start(p->loop, &c->timer, p->config.idle_ms, on_idle_timeout);
 }
 
-static struct pooled *new_conn(struct enclave_pool *p, struct stream *s)
+static struct pooled *new_conn(struct enclave_pool *p, struct stream *s, bool strand)
 {
 	struct pooled *c = mem_zero(sizeof *c);
 	c->pool = p;
 	struct channel_client_events events = {.on_idle = on_idle, .on_dead = on_dead, .owner = c};
-	c->channel =
-		channel_client_new(s, &p->config.limits, p->config.enclave.kind != ADDRESS_HYBRID, &events);
+	bool half_closes = strand || p->config.enclave.kind != ADDRESS_HYBRID;
+	c->channel = channel_client_new(s, &p->config.limits, half_closes, &events);
 	p->config.stats->open++;
 	p->config.stats->opened++;
 	return c;
@@ -176,7 +181,7 @@ static void on_dialled(void *arg, struct stream *s, const struct error *err)
 		if (error_is_unreachable(err->kind) && err->kind != ERR_CONNECT_TIMEOUT)
 			o->err.kind = ERR_UNAVAILABLE; /* 503: the proxy itself is not whole */
 	} else {
-		o->conn = new_conn(o->pool, s);
+		o->conn = new_conn(o->pool, s, false);
 		o->conn->taken = o;
 	}
 	on_done(&o->done);
@@ -190,6 +195,13 @@ static void dial_new(struct opening *o)
 	if (p->config.stats->open + p->dialling >= p->config.max) {
 		o->failed = !error_set_hop(&o->err, ERR_LIMIT, HOP_HOST,
 					   "all %u connections to the enclave are in use", p->config.max);
+		loop_post(p->loop, &o->done, on_done);
+		return;
+	}
+	struct stream *strand = trunk_client_open(p->trunk);
+	if (strand) {
+		o->conn = new_conn(p, strand, true);
+		o->conn->taken = o;
 		loop_post(p->loop, &o->done, on_done);
 		return;
 	}
@@ -248,6 +260,7 @@ static void on_ping_timeout(struct timer *t)
 	struct opening *o = container_of(t, struct opening, ping_timer);
 	struct error err;
 	struct pooled *c = o->conn;
+	trunk_client_doubt(o->pool->trunk);
 	error_set_hop(&err, ERR_TIMEOUT, HOP_ENCLAVE, "the enclave did not answer a ping within %llu ms",
 		      (unsigned long long)o->pool->config.connect_ms);
 	pinged(o, (struct span){0}, &err);
@@ -280,6 +293,10 @@ struct enclave_pool *enclave_pool_new(struct loop *l, const struct enclave_pool_
 	p->config = *config;
 	list_init(&p->idle);
 	list_init(&p->openings);
+	struct trunk_client_config trunk = {
+		.to = config->enclave, .wire = TRUNK_FRAMES, .connect_ms = config->connect_ms};
+	if (config->trunk)
+		p->trunk = trunk_client_new(l, &trunk);
 	return p;
 }
 
@@ -295,5 +312,6 @@ void enclave_pool_free(struct enclave_pool *p)
 		cancel(container_of(p->openings.next, struct opening, link));
 	enclave_pool_close_idle(p);
 	CHECK(p->config.stats->open == 0);
+	trunk_client_free(p->trunk);
 	free(p);
 }

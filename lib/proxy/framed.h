@@ -45,7 +45,7 @@ struct framed_reader {
 	leg_read_fn *fn;
 	void *arg;
 	/*
-	 * A PING, PONG or WATCH (type tells) where one may stand; reading goes on. payload is valid during
+	 * A PING, PONG, WATCH or TRUNK (type tells) where one may stand; reading goes on. payload is valid during
 	 * the call. NULL: none is awaited, and one that comes is an error.
 	 */
 	bool pinged;

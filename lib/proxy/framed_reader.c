@@ -177,6 +177,12 @@ static bool take_frame(struct framed_reader *r, struct error *err)
 			return bad_order(r, err);
 		r->pinged = true;
 		return true;
+	case FRAME_TRUNK:
+		if (!r->on_ping || r->state != FRAMED_HEAD || r->kind != HEAD_REQUEST ||
+		    r->payload.n != FRAME_TRUNK_HELLO)
+			return bad_order(r, err);
+		r->pinged = true;
+		return true;
 	case FRAME_LOG:
 	case FRAME_METRICS:
 		return bad_order(r, err);

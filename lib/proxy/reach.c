@@ -86,6 +86,8 @@ static void on_timeout(struct timer *t)
 		error_set_hop(&err, ERR_CONNECT_TIMEOUT, HOP_TUNNEL,
 			      "no answer from the tunnel within %llu ms",
 			      (unsigned long long)r->config->tunnel_ms);
+	if (r->ping_fn)
+		trunk_client_doubt(r->config->trunk);
 	fail(r, &err, HOP_NONE);
 }
 
@@ -183,6 +185,14 @@ static bool write_request(struct reach *r)
 				    relayed ? stream_transport(r->stream) : NULL);
 }
 
+static void ask(struct reach *r, struct stream *s)
+{
+	r->stream = s;
+	CHECK(write_request(r));
+	struct span v = buf_span(&r->request);
+	stream_write(s, &v, 1, on_requested, r);
+}
+
 static void on_dialled(void *arg, struct stream *s, const struct error *err)
 {
 	struct reach *r = arg;
@@ -194,10 +204,7 @@ static void on_dialled(void *arg, struct stream *s, const struct error *err)
 		fail(r, &why, err->kind == ERR_LIMIT ? HOP_ENCLAVE : HOP_TUNNEL); /* descriptors are ours */
 		return;
 	}
-	r->stream = s;
-	CHECK(write_request(r));
-	struct span v = buf_span(&r->request);
-	stream_write(s, &v, 1, on_requested, r);
+	ask(r, s);
 }
 
 static struct reach *start(struct loop *l, const struct reach_config *config, void *arg)
@@ -210,8 +217,16 @@ static struct reach *start(struct loop *l, const struct reach_config *config, vo
 	tunnel_answer_init(&r->answer);
 	r->dialled_us = monotonic_us();
 	timer_start(l, &r->timer, config->tunnel_ms, on_timeout);
-	r->dial = dial_start(l, &config->tunnel, config->tunnel_ms, on_dialled, r);
 	return r;
+}
+
+static void dial(struct reach *r)
+{
+	struct stream *strand = trunk_client_open(r->config->trunk);
+	if (strand)
+		ask(r, strand);
+	else
+		r->dial = dial_start(r->loop, &r->config->tunnel, r->config->tunnel_ms, on_dialled, r);
 }
 
 struct reach *reach_start(struct loop *l, const struct reach_config *config, const struct target *t,
@@ -222,6 +237,7 @@ struct reach *reach_start(struct loop *l, const struct reach_config *config, con
 	r->id = id;
 	r->secure = t->kind == TARGET_URL && t->https;
 	r->fn = fn;
+	dial(r);
 	return r;
 }
 
@@ -229,5 +245,6 @@ struct reach *reach_ping(struct loop *l, const struct reach_config *config, reac
 {
 	struct reach *r = start(l, config, arg);
 	r->ping_fn = fn;
+	dial(r);
 	return r;
 }

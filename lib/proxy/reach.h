@@ -14,6 +14,7 @@
 #include "http/target.h"
 #include "net/address.h"
 #include "net/stream.h"
+#include "proxy/trunk_client.h"
 #include "tls/session.h"
 #include "tls/tls_conf.h"
 
@@ -21,6 +22,7 @@ struct reach;
 
 struct reach_config {
 	struct address tunnel;
+	struct trunk_client *trunk;	/* borrowed; NULL: a connection to the tunnel each time */
 	const struct tls_conf *tls;	/* borrowed */
 	struct session_cache *sessions; /* borrowed; NULL: no resumption */
 	uint64_t tunnel_ms, tls_ms;

@@ -87,6 +87,8 @@ struct settings {
 	enum sandbox_mode sandbox;
 	const char *workers; /* "auto", or a number: settings_workers says how many that are */
 
+	bool trunk; /* many exchanges share a connection between our processes: trunk_client.h */
+
 	bool allow_plain_http; /* http:// targets */
 	bool trace;	       /* requests may ask for the times of their stages: trace.h */
 	bool receipts;	       /* requests may ask for one: witness.h */

@@ -158,6 +158,9 @@ static const struct opt rows[] = {
 	TEXT("workers", workers, "auto", .check = check_workers, .commands = H | E | T, .arg = "N", .flags = OPT_NUMERIC,
 	     .help = "Processes that serve; auto: one a CPU, up to 16, but 1 where there are at most 2 CPUs, or where there can only be 1"),
 
+	BOOL("trunk", trunk, "true", .commands = H | E | T,
+	     .help = "Whether exchanges share one connection between two of the processes, and only bulk has its own"),
+
 	BOOL("trace", trace, "false", .commands = H | E,
 	     .help = "Answers requests that ask with X-Nitroproxy-Trace: 1 with times by stage and the facts of TLS"),
 

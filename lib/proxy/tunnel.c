@@ -9,6 +9,30 @@
 /* Half of the pipe pages that a user may have (pipe(7)): the rest is for others of the same user. */
 #define PIPES 128
 
+/* ---- admission ---- */
+
+static bool is_full(const struct tunnel *t)
+{
+	return t->stats->open + trunk_server_promised(t->trunks) >= t->most;
+}
+
+static void admit(struct tunnel *t)
+{
+	bool full = is_full(t);
+	for (size_t i = 0; i < t->listener_count; i++)
+		if (full)
+			listener_pause(t->listeners[i]);
+		else
+			listener_resume(t->listeners[i]);
+}
+
+static void on_trunk_gone(void *owner)
+{
+	admit(owner);
+}
+
+/* ---- life ---- */
+
 struct tunnel *tunnel_new(struct loop *l, const struct settings *s, struct crew *crew, struct error *err)
 {
 	struct tunnel *t = mem_zero(sizeof *t);
@@ -20,6 +44,13 @@ struct tunnel *tunnel_new(struct loop *l, const struct settings *s, struct crew 
 	t->most = crew_share(crew, s->limits.connections);
 	t->most_of_one = crew_share(crew, s->limits.connections_per_target);
 	list_init(&t->conns);
+	struct trunk_server_config trunks = {.wire = TRUNK_TUNNEL,
+					     .most = s->trunk && crew->count == 1 ? t->most : 0,
+					     .answer_ms = s->timeouts.tunnel_request,
+					     .on_strand = tunnel_accept,
+					     .on_gone = on_trunk_gone,
+					     .owner = t};
+	t->trunks = trunk_server_new(l, &trunks);
 	for (size_t i = 0; i < countof(t->targets); i++)
 		list_init(&t->targets[i]);
 	if (allow_init(&t->allow, &s->tunnel.allow, &s->tunnel.allow_cidr, err))
@@ -43,17 +74,12 @@ void tunnel_free(struct tunnel *t)
 	task_cancel(&t->drained);
 	LIST_EACH (it, &t->conns)
 		tunnel_conn_cut(tunnel_conn_of(it));
+	trunk_server_free(t->trunks);
 	splice_pool_free(t->pipes);
 	allow_free(&t->allow);
 	free(t);
 }
 
-/* ---- admission ---- */
-
-static bool is_full(const struct tunnel *t)
-{
-	return t->stats->open >= t->most;
-}
 
 void tunnel_add_listener(struct tunnel *t, struct listener *li)
 {
@@ -71,19 +97,14 @@ void tunnel_accept(void *arg, struct stream *s)
 	t->stats->open++;
 	crew_figures(t->crew)->connections++;
 	tunnel_conn_new(t, s);
-	if (is_full(t))
-		for (size_t i = 0; i < t->listener_count; i++)
-			listener_pause(t->listeners[i]);
+	admit(t);
 }
 
 void tunnel_conn_gone(struct tunnel *t)
 {
-	bool was_full = is_full(t);
 	t->stats->open--;
 	crew_figures(t->crew)->connections--;
-	if (was_full)
-		for (size_t i = 0; i < t->listener_count; i++)
-			listener_resume(t->listeners[i]);
+	admit(t);
 	if (t->on_drained && t->stats->open == 0 && !task_posted(&t->drained))
 		loop_post(t->loop, &t->drained, t->drained.run);
 }
@@ -98,6 +119,7 @@ void tunnel_drain(struct tunnel *t, void (*done)(void *arg), void *arg)
 {
 	CHECK(!t->on_drained);
 	stop_listening(t);
+	trunk_server_drain(t->trunks);
 	t->on_drained = done;
 	t->drained_arg = arg;
 	t->drained.run = on_drained;

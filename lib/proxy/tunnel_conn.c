@@ -274,6 +274,17 @@ static void start_ping(struct tunnel_conn *c)
 	part(c);
 }
 
+/* It is no connection of ours any more. */
+static void become_trunk(struct tunnel_conn *c)
+{
+	struct trunk_server *trunks = c->tunnel->trunks;
+	struct trunk_hello hello = c->request.trunk;
+	struct stream *s = c->client;
+	c->client = NULL;
+	release(c);
+	trunk_server_take(trunks, s, &hello);
+}
+
 static void keep_early(struct tunnel_conn *c, const struct block *b)
 {
 	if (!b->len)
@@ -301,6 +312,9 @@ static void take_request(struct tunnel_conn *c, struct block *b)
 		break;
 	case TUNNEL_REQUEST_PING:
 		start_ping(c);
+		break;
+	case TUNNEL_REQUEST_TRUNK:
+		become_trunk(c);
 		break;
 	case TUNNEL_REQUEST_BAD:
 		refuse(c, &err);

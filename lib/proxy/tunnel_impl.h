@@ -4,6 +4,7 @@
 
 #include "net/splice.h"
 #include "proxy/allow.h"
+#include "proxy/trunk_server.h"
 #include "proxy/tunnel.h"
 
 #define TUNNEL_LISTENERS 8
@@ -17,6 +18,7 @@ struct tunnel {
 	struct allow allow;
 	struct listener *listeners[TUNNEL_LISTENERS]; /* owned */
 	size_t listener_count;
+	struct trunk_server *trunks;
 	struct splice_pool *pipes;
 	struct list conns;
 	struct list targets[TUNNEL_BUCKETS]; /* of open connections, to count them; tunnel_dial.c */

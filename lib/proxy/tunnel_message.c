@@ -88,6 +88,17 @@ bool tunnel_ping_write(struct buf *out)
 	return write_message(out, SPAN("{\"type\":\"ping\"}"));
 }
 
+bool tunnel_trunk_write(struct buf *out, const struct trunk_hello *hello)
+{
+	return write_format(out, "{\"type\":\"trunk\",\"key\":\"%016" PRIx64 "%016" PRIx64 "\",\"strand\":%u}",
+			    hello->key[0], hello->key[1], hello->strand);
+}
+
+bool tunnel_trunk_answer_write(struct buf *out, uint32_t strands)
+{
+	return write_format(out, "{\"status\":\"ok\",\"strands\":%u}\n", strands);
+}
+
 bool tunnel_connected_write(struct buf *out, const char *transport)
 {
 	if (!transport)
@@ -107,6 +118,17 @@ bool tunnel_error_write(struct buf *out, const struct error *err)
 bool tunnel_status_write(struct buf *out, struct span json)
 {
 	return write_message(out, json);
+}
+
+static bool read_u32(json_t *root, const char *name, uint32_t *out, struct error *err)
+{
+	json_t *value = json_object_get(root, name);
+	if (!value)
+		return true;
+	if (!json_is_integer(value) || json_integer_value(value) < 0 || json_integer_value(value) > UINT32_MAX)
+		return error_set(err, ERR_PROTOCOL, "\"%s\" is not a whole number", name);
+	*out = (uint32_t)json_integer_value(value);
+	return true;
 }
 
 /* What is no word of lower-case letters, or a long one, is none that is known. */
@@ -194,8 +216,8 @@ enum tunnel_answer_result tunnel_answer_feed(struct tunnel_answer *a, struct blo
 		return bad_answer(err, "is no JSON object");
 	const char *status = json_string_value(json_object_get(root, "status"));
 	bool good = status && (strcmp(status, "connected") == 0 || strcmp(status, "ok") == 0);
-	if (good && !read_transport(root, a->transport, err))
-		bad_answer(err, "has a transport that is no text");
+	if (good && !(read_transport(root, a->transport, err) && read_u32(root, "strands", &a->strands, err)))
+		bad_answer(err, "has a transport or a number of strands that is none");
 	else if (good)
 		result = TUNNEL_ANSWER_OK;
 	else if (status && strcmp(status, "error") == 0)
@@ -244,15 +266,26 @@ static bool read_target(struct tunnel_request *r, json_t *root, struct error *er
 	return read_id(json_object_get(root, "id"), &r->id, err) && read_transport(root, r->transport, err);
 }
 
+static bool read_trunk(struct trunk_hello *h, json_t *root, struct error *err)
+{
+	const char *key = json_string_value(json_object_get(root, "key"));
+	if (!key || strlen(key) != 32 || strspn(key, "0123456789abcdef") != 32)
+		return error_set(err, ERR_PROTOCOL, "\"key\" is not 32 hex digits");
+	sscanf(key, "%16" SCNx64 "%16" SCNx64, &h->key[0], &h->key[1]);
+	return read_u32(root, "strand", &h->strand, err);
+}
+
 static enum tunnel_request_result read_request(struct tunnel_request *r, json_t *root, struct error *err)
 {
 	json_t *value = json_object_get(root, "type");
 	const char *type = value ? json_string_value(value) : "connect";
 	if (type && strcmp(type, "ping") == 0)
 		return TUNNEL_REQUEST_PING;
+	if (type && strcmp(type, "trunk") == 0)
+		return read_trunk(&r->trunk, root, err) ? TUNNEL_REQUEST_TRUNK : TUNNEL_REQUEST_BAD;
 	if (type && strcmp(type, "connect") == 0)
 		return read_target(r, root, err) ? TUNNEL_REQUEST_CONNECT : TUNNEL_REQUEST_BAD;
-	error_set(err, ERR_PROTOCOL, "\"type\" is neither \"connect\" nor \"ping\"");
+	error_set(err, ERR_PROTOCOL, "\"type\" is neither \"connect\" nor \"ping\" nor \"trunk\"");
 	return TUNNEL_REQUEST_BAD;
 }
 

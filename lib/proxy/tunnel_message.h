@@ -7,8 +7,8 @@
  *	length   u32, big-endian, 1..4096, judged before anything is allocated
  *
  *	request  {"host":"example.org","port":443}
- *	         beside these "type": "connect" (the default) or "ping", which has neither host nor port,
- *	         and "id": 16 hex digits, the exchange's, so that log lines of the processes match, and
+ *	         beside these "type": "connect" (the default), or "ping" or "trunk", which have neither host
+ *	         nor port, the latter for proxy/trunk_message.h, and "id": 16 hex digits, the exchange's, so that log lines of the processes match, and
  *	         "transport": see below
  *	answer   {"status":"connected"}, and "transport"
  *	         {"status":"error","message":"..","kind":"dns","hop":"service"}, then the tunnel closes
@@ -38,6 +38,11 @@
 #define TUNNEL_MESSAGE_MAX 4096
 #define TUNNEL_HEADER	   4
 
+struct trunk_hello {
+	uint64_t key[2];
+	uint32_t strand; /* 0: a trunk; else: a lane for that one */
+};
+
 /* A message on its way in. */
 struct tunnel_text {
 	uint8_t header[TUNNEL_HEADER];
@@ -54,12 +59,14 @@ struct tunnel_text {
 bool tunnel_request_write(struct buf *out, const char *host, uint16_t port, uint64_t id,
 			  const char *transport);
 bool tunnel_ping_write(struct buf *out);
+bool tunnel_trunk_write(struct buf *out, const struct trunk_hello *hello);
 
 enum tunnel_answer_result { TUNNEL_ANSWER_MORE, TUNNEL_ANSWER_OK, TUNNEL_ANSWER_BAD };
 
 struct tunnel_answer {
 	struct tunnel_text in;
 	char transport[TUNNEL_TRANSPORT_MAX]; /* "": none was given */
+	uint32_t strands;		      /* of a trunk; 0: likewise */
 };
 
 void tunnel_answer_init(struct tunnel_answer *a);
@@ -79,6 +86,7 @@ enum tunnel_request_result {
 	TUNNEL_REQUEST_MORE,
 	TUNNEL_REQUEST_CONNECT,
 	TUNNEL_REQUEST_PING,
+	TUNNEL_REQUEST_TRUNK,
 	TUNNEL_REQUEST_BAD
 };
 
@@ -90,6 +98,8 @@ struct tunnel_request {
 	uint16_t port;
 	uint64_t id;			      /* 0: none was given */
 	char transport[TUNNEL_TRANSPORT_MAX]; /* "": likewise */
+	/* of a TRUNK */
+	struct trunk_hello trunk;
 };
 
 void tunnel_request_init(struct tunnel_request *r);
@@ -99,6 +109,7 @@ void tunnel_request_free(struct tunnel_request *r);
 enum tunnel_request_result tunnel_request_feed(struct tunnel_request *r, struct block *b, struct error *err);
 
 bool tunnel_connected_write(struct buf *out, const char *transport); /* NULL: none */
+bool tunnel_trunk_answer_write(struct buf *out, uint32_t strands);
 bool tunnel_error_write(struct buf *out, const struct error *err);
 /* json: a whole object with "status":"ok". */
 bool tunnel_status_write(struct buf *out, struct span json);

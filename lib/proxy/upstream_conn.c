@@ -68,7 +68,8 @@ static void on_idle_timeout(struct timer *t)
 void upstream_conn_park(struct conn *c)
 {
 	struct upstream *u = c->upstream;
-	if (c->entry->idle_count >= u->config.idle_per_target || !u->config.idle_total) {
+	if (c->entry->idle_count >= u->config.idle_per_target || !u->config.idle_total ||
+	    trunk_client_outdates(u->config.reach.trunk, client_conn_stream(c->http))) {
 		upstream_conn_drop(c);
 		return;
 	}

@@ -1,0 +1,35 @@
+/*
+ * A trunk to one address, kept up: instead of a connection for each exchange a strand of one that is there
+ * (net/bundle.h). It is dialled at once and again whenever it has gone; whoever asks while it is not up, or when the other
+ * side wants none, dials by himself as if there were none: nobody waits for a trunk.
+ */
+#ifndef PROXY_TRUNK_CLIENT_H
+#define PROXY_TRUNK_CLIENT_H
+
+#include "net/address.h"
+#include "net/stream.h"
+#include "proxy/trunk_message.h"
+
+struct trunk_client;
+
+struct trunk_client_config {
+	struct address to;
+	enum trunk_wire wire;
+	uint64_t connect_ms;
+};
+
+struct trunk_client *trunk_client_new(struct loop *l, const struct trunk_client_config *config);
+/* Strands that are left fail. NULL is fine. */
+void trunk_client_free(struct trunk_client *t);
+
+/* NULL: dial. t NULL: likewise. */
+struct stream *trunk_client_open(struct trunk_client *t);
+/*
+ * For pools: s was dialled while there was no trunk, and its successor would be a strand. An application that is busy
+ * from its first second would otherwise stay with such connections for ever.
+ */
+bool trunk_client_outdates(struct trunk_client *t, const struct stream *s);
+/* Something on it has gone unanswered for long: no new strands on this one. */
+void trunk_client_doubt(struct trunk_client *t);
+
+#endif

@@ -1,0 +1,201 @@
+#include "proxy/trunk_server.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "net/bundle.h"
+
+#define FEWEST 16 /* strands that are worth a trunk */
+
+struct trunk {
+	struct trunk_server *server;
+	struct list link;
+	uint64_t key[2];
+	struct bundle *bundle; /* owned; NULL: its answer is on its way */
+	unsigned promised;
+};
+
+/* An answer on its way: yes to a trunk or a lane, or no. */
+struct answer {
+	struct trunk_server *server;
+	struct list link;
+	struct stream *stream; /* owned */
+	struct trunk_hello hello;
+	struct trunk *trunk; /* it is to carry: NULL: a lane's, or no */
+	struct buf text;
+	struct timer timer;
+	bool no;
+};
+
+struct trunk_server {
+	struct loop *loop;
+	struct trunk_server_config config;
+	struct list trunks, answers;
+	unsigned promised;
+	bool draining;
+};
+
+/* ---- trunks ---- */
+
+static struct trunk *find(struct trunk_server *t, const uint64_t key[2])
+{
+	LIST_EACH (it, &t->trunks) {
+		struct trunk *k = container_of(it, struct trunk, link);
+		if (k->key[0] == key[0] && k->key[1] == key[1])
+			return k;
+	}
+	return NULL;
+}
+
+static void drop(struct trunk *k)
+{
+	bundle_free(k->bundle);
+	list_remove(&k->link);
+	k->server->promised -= k->promised;
+	free(k);
+}
+
+static void on_gone(void *owner, struct bundle *b, const struct error *err)
+{
+	struct trunk *k = owner;
+	struct trunk_server *t = k->server;
+	(void)b;
+	log_write(err ? LOG_WARN : LOG_DEBUG, "trunk ended", LOG_STR("detail", err ? err->text : NULL));
+	k->bundle = NULL;
+	drop(k);
+	t->config.on_gone(t->config.owner);
+}
+
+static void on_strand(void *owner, struct stream *s)
+{
+	const struct trunk_server_config *config = &((struct trunk *)owner)->server->config;
+	config->on_strand(config->owner, s);
+}
+
+static struct trunk *promise(struct trunk_server *t, const struct trunk_hello *hello, struct error *err)
+{
+	unsigned n = (t->config.most - t->promised) / 2;
+	if (t->draining || n < FEWEST || find(t, hello->key)) {
+		error_set(err, ERR_LIMIT, "no trunk here: connections are taken one by one");
+		return NULL;
+	}
+	struct trunk *k = mem_zero(sizeof *k);
+	*k = (struct trunk){.server = t, .key = {hello->key[0], hello->key[1]}, .promised = n};
+	t->promised += n;
+	list_append(&t->trunks, &k->link);
+	return k;
+}
+
+static void start(struct trunk *k, struct stream *s)
+{
+	struct bundle_config config = {.side = BUNDLE_ACCEPTS,
+				       .most = k->promised,
+				       .on_strand = on_strand,
+				       .on_gone = on_gone,
+				       .owner = k};
+	k->bundle = bundle_new(s, &config);
+	if (k->server->draining)
+		bundle_leave(k->bundle);
+}
+
+/* ---- answers ---- */
+
+static void forget(struct answer *a)
+{
+	timer_stop(a->server->loop, &a->timer);
+	list_remove(&a->link);
+	stream_close(a->stream);
+	buf_free(&a->text);
+	if (a->trunk)
+		drop(a->trunk);
+	free(a);
+}
+
+static void on_timeout(struct timer *t)
+{
+	forget(container_of(t, struct answer, timer));
+}
+
+static void on_answered(void *arg, const struct error *err)
+{
+	struct answer *a = arg;
+	struct trunk *k = a->hello.strand ? find(a->server, a->hello.key) : a->trunk;
+	if (!err && !a->no && k && (a->trunk || k->bundle)) {
+		struct stream *s = a->stream;
+		a->stream = NULL;
+		if (a->trunk)
+			start(k, s);
+		else
+			bundle_give_lane(k->bundle, a->hello.strand, s);
+		a->trunk = NULL;
+	}
+	forget(a);
+}
+
+void trunk_server_take(struct trunk_server *t, struct stream *s, const struct trunk_hello *hello)
+{
+	struct answer *a = mem_zero(sizeof *a);
+	struct error err;
+	*a = (struct answer){.server = t, .stream = s, .hello = *hello};
+	list_append(&t->answers, &a->link);
+	buf_init(&a->text, TUNNEL_HEADER + TUNNEL_MESSAGE_MAX);
+	if (hello->strand) {
+		a->no = !find(t, hello->key);
+		if (a->no)
+			error_set(&err, ERR_PROTOCOL, "there is no trunk with that key");
+	} else {
+		a->trunk = promise(t, hello, &err);
+		a->no = !a->trunk;
+	}
+	if (a->no)
+		trunk_refusal_write(&a->text, t->config.wire, &err);
+	else
+		trunk_answer_write(&a->text, t->config.wire, a->trunk ? a->trunk->promised : 1);
+	struct span v = buf_span(&a->text);
+	timer_start(t->loop, &a->timer, t->config.answer_ms, on_timeout);
+	stream_write(s, &v, 1, on_answered, a);
+}
+
+/* ---- life ---- */
+
+struct trunk_server *trunk_server_new(struct loop *l, const struct trunk_server_config *config)
+{
+	struct trunk_server *t = mem_zero(sizeof *t);
+	t->loop = l;
+	t->config = *config;
+	list_init(&t->trunks);
+	list_init(&t->answers);
+	return t;
+}
+
+void trunk_server_drain(struct trunk_server *t)
+{
+	t->draining = true;
+	LIST_EACH (it, &t->trunks) {
+		struct trunk *k = container_of(it, struct trunk, link);
+		if (k->bundle)
+			bundle_leave(k->bundle);
+	}
+}
+
+unsigned trunk_server_promised(const struct trunk_server *t)
+{
+	unsigned open = 0;
+	LIST_EACH (it, &t->trunks) {
+		const struct trunk *k = container_of(it, struct trunk, link);
+		open += k->bundle ? bundle_count(k->bundle) : 0;
+	}
+	return t->promised - open;
+}
+
+void trunk_server_free(struct trunk_server *t)
+{
+	if (!t)
+		return;
+	LIST_EACH (it, &t->answers)
+		forget(container_of(it, struct answer, link));
+	LIST_EACH (it, &t->trunks)
+		drop(container_of(it, struct trunk, link));
+	free(t);
+}

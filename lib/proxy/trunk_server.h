@@ -1,0 +1,34 @@
+/*
+ * The other end of trunks (proxy/trunk_client.h): those who have dialled us and said so. A strand is a connection
+ * like any other and counts as one: of the limit each new trunk is promised half of what is not promised yet, so that
+ * it may always open what it was promised, and there is always something left for who comes without one.
+ */
+#ifndef PROXY_TRUNK_SERVER_H
+#define PROXY_TRUNK_SERVER_H
+
+#include "net/stream.h"
+#include "proxy/trunk_message.h"
+
+struct trunk_server;
+
+struct trunk_server_config {
+	enum trunk_wire wire;
+	unsigned most;	    /* connections of all kinds; 0: there are to be no trunks */
+	uint64_t answer_ms; /* how long an answer may take to be taken */
+	void (*on_strand)(void *owner, struct stream *s);
+	void (*on_gone)(void *owner); /* a trunk has ended: fewer connections are promised */
+	void *owner;
+};
+
+struct trunk_server *trunk_server_new(struct loop *l, const struct trunk_server_config *config);
+/* Strands that are left fail. NULL is fine. */
+void trunk_server_free(struct trunk_server *t);
+
+/* Somebody has said this on s, which is taken; answers, and from there on s is a trunk or a lane, or closed. */
+void trunk_server_take(struct trunk_server *t, struct stream *s, const struct trunk_hello *hello);
+/* No new trunks and no new strands. */
+void trunk_server_drain(struct trunk_server *t);
+/* Connections that are promised to trunks and not open. */
+unsigned trunk_server_promised(const struct trunk_server *t);
+
+#endif
