@@ -14,6 +14,7 @@ struct client_conn {
 	struct leg leg;
 	bool keep_alive; /* the response allows another exchange */
 	bool broken;	 /* raw bytes broke off: the service shall not take what it got for all there was */
+	bool watched;	 /* it was idle, and may still be read from for that */
 	unsigned exchanges;
 	struct task swallowed; /* raw: the request's head, as if it had been sent */
 	struct task answered;  /* raw: the 200, as if it had come */
@@ -39,8 +40,9 @@ static void on_idle_read(void *arg, struct block *b, const struct error *err)
 	c->events.on_dead(c->events.owner, c);
 }
 
-static void watch_idle(struct client_conn *c)
+void client_conn_wait(struct client_conn *c)
 {
+	c->watched = true;
 	stream_read(c->stream, on_idle_read, c);
 }
 
@@ -99,7 +101,7 @@ static void client_close(struct leg *leg, const struct error *why)
 		c->events.on_dead(c->events.owner, c);
 		return;
 	}
-	watch_idle(c);
+	client_conn_wait(c);
 	c->events.on_idle(c->events.owner, c);
 }
 
@@ -211,8 +213,10 @@ void client_conn_free(struct client_conn *c)
 
 struct leg *client_conn_leg(struct client_conn *c)
 {
-	if (c->exchanges++ > 0)
+	if (c->watched)
 		stream_read_cancel(c->stream);
+	c->watched = false;
+	c->exchanges++;
 	writer_next(&c->writer);
 	return &c->leg;
 }

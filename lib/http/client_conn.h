@@ -33,6 +33,8 @@ struct client_conn *client_conn_new_raw(struct stream *s, const struct client_co
 /* Not while a leg of it is out. */
 void client_conn_free(struct client_conn *c);
 
+/* A new one that waits for its first exchange: from now on it is on_dead when the peer ends it. */
+void client_conn_wait(struct client_conn *c);
 /* The leg of the next exchange; the connection is idle. */
 struct leg *client_conn_leg(struct client_conn *c);
 /* It has carried an exchange before: a failure without an answer may mean that it was stale. */

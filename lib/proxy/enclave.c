@@ -207,6 +207,7 @@ void enclave_drain(struct enclave *e, void (*drained)(void *arg), void *arg)
 	e->drained = drained;
 	e->drained_arg = arg;
 	stop_frames(e);
+	upstream_drain(e->upstream);
 	front_drain(e->front);
 	if (e->ingress)
 		ingress_drain(e->ingress);

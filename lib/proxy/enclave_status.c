@@ -133,6 +133,12 @@ void enclave_status_metrics(struct enclave_status *s, struct buf *out)
 		     up->opened);
 	metrics_line(out, "enclave", "counter", "upstream_reused_total", "Exchanges on a pooled connection.",
 		     up->reused);
+	metrics_line(out, "enclave", "counter", "upstream_ahead_total",
+		     "Connections to services begun before a request needed them.", up->ahead);
+	metrics_line(out, "enclave", "counter", "upstream_ahead_used_total", "Of these, taken by a request.",
+		     up->ahead_used);
+	metrics_line(out, "enclave", "counter", "upstream_ahead_failed_total",
+		     "Of these, failed before one had.", up->ahead_failed);
 	metrics_line(out, "enclave", "counter", "tls_full_total", "Full TLS handshakes.", up->tls_full);
 	metrics_line(out, "enclave", "counter", "tls_resumed_total", "Resumed TLS handshakes.",
 		     up->tls_resumed);

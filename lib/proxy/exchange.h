@@ -30,7 +30,7 @@
 
 struct exchange;
 
-/* leg is the exchange's when err is NULL; reused: the connection has carried others before. */
+/* leg is the exchange's when err is NULL; reused: it is from a pool, and may be stale. */
 typedef void exchange_open_fn(void *arg, struct leg *leg, bool reused, const struct error *err);
 
 struct exchange_role {

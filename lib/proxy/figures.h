@@ -24,6 +24,7 @@ struct ingress_host_stats {
 
 struct upstream_stats {
 	uint64_t opened, reused, tls_full, tls_resumed, failed;
+	uint64_t ahead, ahead_used, ahead_failed; /* begun before a request needed it; of these: */
 	uint64_t open, idle;
 };
 

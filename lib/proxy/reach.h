@@ -38,7 +38,7 @@ struct reach_result {
 /* result NULL: err says why, with its hop: tunnel or service. */
 typedef void reach_fn(void *arg, const struct reach_result *result, const struct error *err);
 
-/* config and t (but for its path) are read until the callback. id: of the exchange, for the tunnel's log. */
+/* config and t (but for its path) are read until the callback. id: of the exchange, for the tunnel's log; 0: of none. */
 struct reach *reach_start(struct loop *l, const struct reach_config *config, const struct target *t,
 			  uint64_t id, reach_fn *fn, void *arg);
 void reach_cancel(struct reach *r); /* of a ping, too */

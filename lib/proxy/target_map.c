@@ -6,7 +6,8 @@
 
 #include "base/mem.h"
 
-#define BUCKETS 1024 /* chains stay short: entries are bounded by the connections that are open */
+#define BUCKETS                                                                                              \
+	1024 /* chains stay short: entries are bounded by connections that are open, and by who keeps some */
 
 struct target_map {
 	uint64_t seed; /* a client that picks names shall not be able to fill one bucket */
@@ -65,13 +66,30 @@ struct target_entry *target_map_hold(struct target_map *m, const char *host, uin
 	return e;
 }
 
-void target_map_release(struct target_map *m, struct target_entry *e)
+static void leave_if_unused(struct target_map *m, struct target_entry *e)
 {
-	if (--e->users > 0)
+	if (e->users > 0 || e->kept)
 		return;
 	struct target_entry **at = &m->buckets[bucket_of(m, e->host, e->port, e->https)];
 	while (*at != e)
 		at = &(*at)->next;
 	*at = e->next;
 	free(e);
+}
+
+void target_map_release(struct target_map *m, struct target_entry *e)
+{
+	e->users--;
+	leave_if_unused(m, e);
+}
+
+void target_map_keep(struct target_entry *e)
+{
+	e->kept = true;
+}
+
+void target_map_unkeep(struct target_map *m, struct target_entry *e)
+{
+	e->kept = false;
+	leave_if_unused(m, e);
 }

@@ -9,8 +9,8 @@
  *
  * Milliseconds from the request's head to the response's head. host holds enclave, enclave holds the
  * other three: tunnel is from dialling it to its answer (name and connect included), tls from there to the
- * verified certificate, service from the request to its response. A pooled connection has no tunnel and
- * no tls; one that was resumed says so and has no subject.
+ * verified certificate, service from the request to its response. A connection that was pooled
+ * or begun ahead has no tunnel and no tls; one that was resumed says so and has no subject.
  *
  * Only with the setting `trace`, in each process that shall tell. It is off, for it shows one client
  * whether others have used the same service a moment ago, and times code that holds keys. The request's

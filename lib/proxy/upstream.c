@@ -7,8 +7,9 @@
 
 /* ---- the end of an opening ---- */
 
-static void discard(struct opening *o)
+void upstream_discard(struct opening *o)
 {
+	upstream_ahead_leave(o);
 	task_cancel(&o->done);
 	list_remove(&o->link);
 	if (o->reach)
@@ -27,18 +28,21 @@ static void fail(struct opening *o, const struct error *why)
 	exchange_open_fn *fn = o->fn;
 	void *arg = o->arg;
 	struct error err = *why;
-	o->upstream->config.stats->failed++;
-	discard(o);
-	fn(arg, NULL, false, &err);
+	if (fn)
+		o->upstream->config.stats->failed++;
+	else
+		o->upstream->config.stats->ahead_failed++;
+	upstream_discard(o);
+	if (fn)
+		fn(arg, NULL, false, &err);
 }
 
-static void hand_out(struct opening *o, struct conn *c)
+static void hand_out(struct opening *o, struct conn *c, bool reused)
 {
 	exchange_open_fn *fn = o->fn;
 	void *arg = o->arg;
-	discard(o);
-	struct leg *leg = client_conn_leg(c->http);
-	fn(arg, leg, client_conn_reused(c->http), NULL);
+	upstream_discard(o);
+	fn(arg, client_conn_leg(c->http), reused, NULL);
 }
 
 /* ---- a new connection ---- */
@@ -75,13 +79,28 @@ static void on_reached(void *arg, const struct reach_result *made, const struct 
 	struct opening *o = arg;
 	o->reach = NULL;
 	if (err) {
+		upstream_ahead_pause(o->upstream, o->entry);
 		fail(o, err);
 		return;
 	}
-	count(o->upstream, made, o->trace);
+	count(o->upstream, made, o->ahead ? NULL : o->trace);
+	upstream_ahead_leave(o);
 	struct conn *c = upstream_conn_new(o, made->stream);
-	tell(o, c);
-	hand_out(o, c);
+	if (o->fn) {
+		tell(o, c);
+		hand_out(o, c, false);
+		return;
+	}
+	upstream_discard(o);
+	c->ahead = true;
+	client_conn_wait(c->http);
+	upstream_conn_park(c);
+}
+
+void upstream_reach(struct opening *o)
+{
+	struct upstream *u = o->upstream;
+	o->reach = reach_start(u->loop, &u->config.reach, &o->target, o->id, on_reached, o);
 }
 
 static void on_full(struct task *t)
@@ -100,11 +119,27 @@ static void open_new(struct opening *o)
 	struct target_entry *e = target_map_hold(u->targets, o->target.host, o->target.port, o->target.https);
 	if (e->users > limit && !list_empty(&e->idle)) /* one that only waits makes room */
 		upstream_conn_drop(container_of(e->idle.prev, struct conn, idle));
+	else if (e->users > limit && e->ahead)
+		upstream_discard(e->ahead);
 	o->entry = e;
-	if (e->users > limit)
+	if (e->users > limit) {
 		loop_post(u->loop, &o->done, on_full);
-	else
-		o->reach = reach_start(u->loop, &u->config.reach, &o->target, o->id, on_reached, o);
+		return;
+	}
+	upstream_reach(o);
+	if (e->users > 1)
+		upstream_ahead_short(u, e);
+	upstream_ahead_open(o, e);
+}
+
+/* One that is being opened already. */
+static void take_over(struct opening *o)
+{
+	struct upstream *u = o->upstream;
+	upstream_ahead_leave(o);
+	u->config.stats->ahead_used++;
+	upstream_ahead_short(u, o->entry);
+	upstream_ahead_open(o, o->entry);
 }
 
 /* ---- one from the pool ---- */
@@ -122,34 +157,50 @@ static void on_pooled(struct task *t)
 		return;
 	}
 	o->upstream->config.stats->reused++;
+	o->upstream->config.stats->ahead_used += c->ahead;
+	c->ahead = false;
 	c->taken = NULL;
 	o->pooled = NULL;
 	tell(o, c);
-	hand_out(o, c);
+	hand_out(o, c, true);
 }
 
-static bool take_idle(struct opening *o)
+static void take_idle(struct opening *o, struct target_entry *e)
 {
-	struct target_entry *e =
-		target_map_find(o->upstream->targets, o->target.host, o->target.port, o->target.https);
-	if (!e || list_empty(&e->idle))
-		return false;
 	o->pooled = container_of(e->idle.next, struct conn, idle);
 	o->pooled->taken = o;
 	upstream_conn_leave_idle(o->pooled);
 	loop_post(o->upstream->loop, &o->done, on_pooled);
-	return true;
+	if (list_empty(&e->idle))
+		upstream_ahead_open(o, e);
+}
+
+static struct opening *opening_new(struct upstream *u, const struct target *t)
+{
+	struct opening *o = mem_zero(sizeof *o);
+	*o = (struct opening){.upstream = u, .target = *t};
+	list_append(&u->openings, &o->link);
+	return o;
 }
 
 void *upstream_open(struct upstream *u, const struct target *t, uint64_t id, bool fresh, struct trace *trace,
 		    struct tls_info *peer, exchange_open_fn *fn, void *arg)
 {
-	struct opening *o = mem_zero(sizeof *o);
-	*o = (struct opening){
-		.upstream = u, .target = *t, .id = id, .trace = trace, .peer = peer, .fn = fn, .arg = arg};
-	list_append(&u->openings, &o->link);
-	bool poolable = !fresh && t->kind != TARGET_TUNNEL;
-	if (!poolable || !take_idle(o))
+	struct target_entry *e =
+		t->kind == TARGET_URL ? target_map_find(u->targets, t->host, t->port, t->https) : NULL;
+	bool idle = e && !fresh && !list_empty(&e->idle);
+	struct opening *ahead = e && !idle ? e->ahead : NULL;
+	struct opening *o = ahead ? ahead : opening_new(u, t);
+	o->id = id;
+	o->trace = trace;
+	o->peer = peer;
+	o->fn = fn;
+	o->arg = arg;
+	if (idle)
+		take_idle(o, e);
+	else if (ahead)
+		take_over(o);
+	else
 		open_new(o);
 	return o;
 }
@@ -157,7 +208,7 @@ void *upstream_open(struct upstream *u, const struct target *t, uint64_t id, boo
 void upstream_cancel(struct upstream *u, void *opening)
 {
 	(void)u;
-	discard(opening);
+	upstream_discard(opening);
 }
 
 /* ---- pings ---- */
@@ -187,6 +238,7 @@ struct upstream *upstream_new(struct loop *l, const struct upstream_config *conf
 	u->targets = target_map_new();
 	list_init(&u->idle);
 	list_init(&u->openings);
+	list_init(&u->paused);
 	return u;
 }
 
@@ -201,8 +253,9 @@ void upstream_free(struct upstream *u)
 	if (u->ping)
 		reach_cancel(u->ping);
 	while (!list_empty(&u->openings))
-		discard(container_of(u->openings.next, struct opening, link));
+		upstream_discard(container_of(u->openings.next, struct opening, link));
 	upstream_close_idle(u);
+	upstream_ahead_resume_all(u);
 	CHECK(u->config.stats->open == 0);
 	target_map_free(u->targets);
 	free(u);

@@ -1,7 +1,7 @@
 /*
  * The enclave's connections to services (proxy/reach.h makes them). Those that can carry
- * another exchange wait in a pool per target, the one used last first. Everything hangs off one
- * loop.
+ * another exchange wait in a pool per target, the one used last first. Where requests had to wait for new
+ * ones lately, the next is opened ahead: before the request that needs it. Everything hangs off one loop.
  */
 #ifndef PROXY_UPSTREAM_H
 #define PROXY_UPSTREAM_H
@@ -40,5 +40,7 @@ void upstream_cancel(struct upstream *u, void *opening);
 void upstream_ping(struct upstream *u, reach_ping_fn *fn, void *arg);
 
 void upstream_close_idle(struct upstream *u);
+/* Nothing is opened ahead any more: those that come are the last. */
+void upstream_drain(struct upstream *u);
 
 #endif

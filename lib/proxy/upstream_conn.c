@@ -22,6 +22,8 @@ void upstream_conn_drop(struct conn *c)
 {
 	struct upstream *u = c->upstream;
 	upstream_conn_leave_idle(c);
+	if (c->ahead)
+		upstream_ahead_pause(u, c->entry);
 	if (c->taken)
 		c->taken->pooled = NULL;
 	timer_stop(u->loop, &c->timer);

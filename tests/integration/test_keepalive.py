@@ -1,5 +1,7 @@
 """Connections that carry more than one exchange: the client's, the one to the enclave, the ones to services."""
+import re
 import threading
+import time
 
 import pytest
 from harness.origin import Origin, pattern, tls_context
@@ -77,6 +79,36 @@ def test_who_keeps_a_connection(front, fresh, version, connection, kept):
         else:
             assert answer.get("Connection") == "close"
             assert client.at_end()
+
+
+def figure(chain, name):
+    text = chain.inner.get("/metrics").body.decode()
+    return int(re.search(rf'(?m)^nitroproxy_{name}{{role="enclave"}} (\d+)$', text).group(1))
+
+
+def test_the_next_connection_is_opened_ahead(start_chain, fresh):
+    """Two at a time for the first time: the third finds one that has its handshake behind it, and lies idle till then."""
+    def slow(connection, _request):
+        assert go_on.wait(20)
+        connection.reply(200, [], b"slow")
+
+    chain, go_on = start_chain(), threading.Event()
+    fresh.handle("/slow", slow)
+    clients = [chain.front.connect() for _ in range(2)]
+    for c in clients:
+        c.send_request("GET", f"/{fresh.url}/slow")
+        fresh.wait_for(lambda o: len(o.requests) == clients.index(c) + 1)
+    end = time.monotonic() + 20
+    while figure(chain, "upstream_idle") != 1:
+        assert time.monotonic() < end
+    assert (fresh.connections, figure(chain, "upstream_ahead_total")) == (3, 1)
+    assert chain.front.request("POST", f"{fresh.url}/sha256", [], b"x").status == 200
+    assert sorted(r.connection for r in fresh.requests) == [1, 2, 3]
+    assert figure(chain, "upstream_ahead_used_total") == 1
+    go_on.set()
+    for c in clients:
+        assert c.response().body == b"slow"
+        c.close()
 
 
 def close_when_idle(connection, _request):

@@ -26,6 +26,12 @@ static void test_one(void **state)
 	assert_ptr_equal(target_map_find(m, "a.example", 443, true), e);
 	target_map_release(m, e);
 	assert_null(target_map_find(m, "a.example", 443, true));
+	e = target_map_hold(m, "a.example", 443, true);
+	target_map_keep(e);
+	target_map_release(m, e);
+	assert_ptr_equal(target_map_find(m, "a.example", 443, true), e);
+	target_map_unkeep(m, e);
+	assert_null(target_map_find(m, "a.example", 443, true));
 	target_map_free(m);
 }
 
