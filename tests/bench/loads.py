@@ -171,21 +171,27 @@ class RawDownload(Raw):
 
 class RawUpload(Raw):
     figure, seconds = "cpu_s_gib", 1
-    size = 256 << 20
 
     def work(self, bench, peer, seconds, cpu, pids, before):
         os.sched_setaffinity(0, {int(peers.OTHERS)})
-        piece, started = bytes(1 << 18), time.monotonic()
-        head = b"PUT /put/x HTTP/1.0\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % self.size
-        with open_plain(peer, head) as s:
-            for _ in range(self.size // len(piece)):
-                s.sendall(piece)
-            status = s.recv(64)
-        took = time.monotonic() - started
+        piece, answers = bytes(1 << 18), []
+
+        def put(number):
+            head = b"PUT /put/%d HTTP/1.0\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (number, self.size)
+            with open_plain(peer, head) as s:
+                for _ in range(self.size // len(piece)):
+                    s.sendall(piece)
+                answers.append(s.recv(64))
+        started = time.monotonic()
+        threads = [threading.Thread(target=put, args=(i,)) for i in range(self.streams)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        took, gib = time.monotonic() - started, self.streams * self.size / (1 << 30)
         os.sched_setaffinity(0, {0, 1})
-        if status.split(b" ")[1:2] not in ([b"201"], [b"204"]):
-            raise RuntimeError(f"{peer.name}: {status}")
-        gib = self.size / (1 << 30)
+        if len(answers) != self.streams or any(a.split(b" ")[1:2] not in ([b"201"], [b"204"]) for a in answers):
+            raise RuntimeError(f"{peer.name}: {answers}")
         return {"cpu_s_gib": (cpu(pids) - before) / gib, "gib_per_s": gib / took}
 
 
@@ -254,7 +260,8 @@ ALL = [
     fresh("W4.rsa.resume", "likewise, resumed", peers.RSA),
     RawDownload("W5.1x1g", "the tunnel alone, 1 GiB down", kind="relay", streams=1, file=b"1g", size=1 << 30),
     RawDownload("W5.64x16m", "the tunnel alone, 64 x 16 MiB", kind="relay", streams=64, file=b"16m", size=16 << 20),
-    RawUpload("W5.up", "the tunnel alone, 256 MiB up", kind="relay"),
+    RawUpload("W5.up", "the tunnel alone, 256 MiB up", kind="relay", streams=1, size=256 << 20),
+    RawUpload("W5.up64x16m", "the tunnel alone, 64 x 16 MiB up", kind="relay", streams=64, size=16 << 20),
     RawConnects("W5.connects", "the tunnel alone, connect, 1 KiB, close", kind="relay"),
     RawDownload("W6.1x1g", "CONNECT, 1 GiB down", kind="connect", streams=1, file=b"1g", size=1 << 30),
     RawConnects("W6.connects", "CONNECT, 1 KiB, close", kind="connect"),
