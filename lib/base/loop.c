@@ -42,6 +42,8 @@ static void run_tasks(struct loop *l)
 
 static void run_last(struct loop *l)
 {
+	if (list_empty(&l->last))
+		return;
 	while (!list_empty(&l->last)) {
 		struct list *first = l->last.next;
 		list_remove(first);
@@ -126,8 +128,7 @@ static void read_clock(struct loop *l)
 
 static bool anything_left(const struct loop *l)
 {
-	return l->watches || l->jobs || l->timers.count || !list_empty(&l->tasks) ||
-	       !list_empty(&l->last);
+	return l->watches || l->jobs || l->timers.count || !list_empty(&l->tasks) || !list_empty(&l->last);
 }
 
 /* ---- memory that nobody needs ---- */

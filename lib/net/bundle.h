@@ -77,7 +77,7 @@ bool bundle_give_lane(struct bundle *b, uint32_t id, struct stream *lane);
 /* No new strands from now on, on either side; on_gone follows the last one. */
 void bundle_leave(struct bundle *b);
 bool bundle_leaving(const struct bundle *b);
-bool bundle_has_room(const struct bundle *b); /* for one more strand */
+bool bundle_has_room(const struct bundle *b);  /* for one more strand */
 unsigned bundle_count(const struct bundle *b); /* strands */
 
 #endif

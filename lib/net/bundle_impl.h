@@ -81,9 +81,9 @@ struct strand {
 	struct list bucket;
 	struct list waiting; /* in bundle->out.waiting */
 	uint32_t id;
-	uint32_t credit;   /* what we may send */
-	uint32_t allowed;  /* what the other side may send.. */
-	uint32_t taken;	   /* ..and what was read since it was told so */
+	uint32_t credit;  /* what we may send */
+	uint32_t allowed; /* what the other side may send.. */
+	uint32_t taken;	  /* ..and what was read since it was told so */
 	unsigned say;
 	unsigned stalls;   /* how often the window was full */
 	struct block *in;  /* has come and was not read yet */

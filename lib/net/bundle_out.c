@@ -201,8 +201,8 @@ void bundle_say(struct strand *st)
 	struct bundle *b = st->bundle;
 	if (!b || list_linked(&st->waiting))
 		return;
-	bool all = put(st, SAY_OPEN, BUNDLE_OPEN) && put_moved(st) && put_data(st) && put_end(st) && put_credit(st) &&
-		   put(st, SAY_MOVE, BUNDLE_MOVE) && put(st, SAY_RESET, BUNDLE_RESET) &&
+	bool all = put(st, SAY_OPEN, BUNDLE_OPEN) && put_moved(st) && put_data(st) && put_end(st) &&
+		   put_credit(st) && put(st, SAY_MOVE, BUNDLE_MOVE) && put(st, SAY_RESET, BUNDLE_RESET) &&
 		   put(st, SAY_CLOSE, BUNDLE_CLOSE);
 	if (!all)
 		list_append(&b->out.waiting, &st->waiting);
@@ -212,4 +212,3 @@ void bundle_say(struct strand *st)
 	}
 	schedule(b);
 }
-

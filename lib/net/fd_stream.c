@@ -315,7 +315,7 @@ bool fd_stream_tap(struct stream *s, enum stream_side side, void (*fn)(void *arg
 {
 	CHECK(s->ops == &fd_ops);
 	bool busy = side == STREAM_IN ? s->rd.fn || s->rd.got || s->rd.err || s->rd.ended
-				  : s->wr.fn || s->wr.err || s->wr.ended;
+				      : s->wr.fn || s->wr.err || s->wr.ended;
 	if (busy)
 		return false;
 	struct fd_stream *f = of(s);

@@ -32,7 +32,8 @@ struct channel_client *channel_client_new(struct stream *s, const struct parse_l
 void channel_client_free(struct channel_client *c); /* not while a leg is out */
 /* The leg of the next exchange; the channel is idle. id goes with it, for logs. */
 struct leg *channel_client_leg(struct channel_client *c, uint64_t id);
-const struct stream *channel_client_stream(const struct channel_client *c); /* for what it is, not to use it */
+const struct stream *
+channel_client_stream(const struct channel_client *c); /* for what it is, not to use it */
 bool channel_client_reused(const struct channel_client *c);
 /* An idle one: the enclave has ended it or said something unasked, and on_dead is on its way. */
 bool channel_client_stale(const struct channel_client *c);

@@ -93,22 +93,18 @@ void enclave_channels_init(struct enclave *e)
 {
 	e->channels = (struct channel_server_config){
 		/* The host adds to what its clients sent: a target with its scheme, and Via. */
-		.limits = PARSE_LIMITS_MAX,
-		.on_request = on_frame_request,
-		.on_refused = on_refused,
-		.on_ping = on_ping,
-		.on_watch = on_watch,
-		.on_trunk = on_trunk,
-		.on_closed = on_channel_closed,
-		.owner = e};
+		.limits = PARSE_LIMITS_MAX,	.on_request = on_frame_request,
+		.on_refused = on_refused,	.on_ping = on_ping,
+		.on_watch = on_watch,		.on_trunk = on_trunk,
+		.on_closed = on_channel_closed, .owner = e};
 	list_init(&e->channels.conns);
 	const struct settings *s = e->settings;
-	struct trunk_server_config trunks = {
-		.wire = TRUNK_FRAMES,
-		.most = s->trunk && e->crew->count == 1 ? s->limits.connections : 0,
-		.answer_ms = s->timeouts.enclave_connect,
-		.on_strand = enclave_accept,
-		.on_gone = on_trunk_gone,
-		.owner = e};
+	struct trunk_server_config trunks = {.wire = TRUNK_FRAMES,
+					     .most = s->trunk && e->crew->count == 1 ? s->limits.connections
+										     : 0,
+					     .answer_ms = s->timeouts.enclave_connect,
+					     .on_strand = enclave_accept,
+					     .on_gone = on_trunk_gone,
+					     .owner = e};
 	e->trunks = trunk_server_new(e->loop, &trunks);
 }

@@ -80,7 +80,6 @@ void tunnel_free(struct tunnel *t)
 	free(t);
 }
 
-
 void tunnel_add_listener(struct tunnel *t, struct listener *li)
 {
 	CHECK(t->listener_count < TUNNEL_LISTENERS);

@@ -90,7 +90,8 @@ bool tunnel_ping_write(struct buf *out)
 
 bool tunnel_trunk_write(struct buf *out, const struct trunk_hello *hello)
 {
-	return write_format(out, "{\"type\":\"trunk\",\"key\":\"%016" PRIx64 "%016" PRIx64 "\",\"strand\":%u}",
+	return write_format(out,
+			    "{\"type\":\"trunk\",\"key\":\"%016" PRIx64 "%016" PRIx64 "\",\"strand\":%u}",
 			    hello->key[0], hello->key[1], hello->strand);
 }
 
@@ -125,7 +126,8 @@ static bool read_u32(json_t *root, const char *name, uint32_t *out, struct error
 	json_t *value = json_object_get(root, name);
 	if (!value)
 		return true;
-	if (!json_is_integer(value) || json_integer_value(value) < 0 || json_integer_value(value) > UINT32_MAX)
+	if (!json_is_integer(value) || json_integer_value(value) < 0 ||
+	    json_integer_value(value) > UINT32_MAX)
 		return error_set(err, ERR_PROTOCOL, "\"%s\" is not a whole number", name);
 	*out = (uint32_t)json_integer_value(value);
 	return true;
