@@ -39,9 +39,9 @@ struct enclave {
 	struct channel_server_config channels;
 	struct trunk_server *trunks; /* from the host */
 	struct trunk_client *trunk;  /* to the tunnel; NULL: not wanted */
-	struct listener *frames; /* owned; NULL: stopped, or none */
-	struct front *front;	 /* for apps inside */
-	struct ingress *ingress; /* NULL: there is none */
+	struct listener *frames;     /* owned; NULL: stopped, or none */
+	struct front *front;	     /* for apps inside */
+	struct ingress *ingress;     /* NULL: there is none */
 	bool draining;
 	struct task check_drained;
 	void (*drained)(void *arg);
