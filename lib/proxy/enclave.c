@@ -130,8 +130,10 @@ static bool load(struct enclave *e, struct error *err)
 						.target_bytes = s->limits.url_length}};
 	if (!address_parse(s->enclave.tunnel, &up.reach.tunnel, err))
 		return false;
-	struct trunk_client_config trunk = {
-		.to = up.reach.tunnel, .wire = TRUNK_TUNNEL, .connect_ms = s->timeouts.tunnel_connect};
+	struct trunk_client_config trunk = {.to = up.reach.tunnel,
+					    .wire = TRUNK_TUNNEL,
+					    .connect_ms = s->timeouts.tunnel_connect,
+					    .stats = &e->figures->trunk};
 	if (s->trunk)
 		up.reach.trunk = e->trunk = trunk_client_new(e->loop, &trunk);
 	e->sessions = session_cache_new(SESSIONS_MAX);

@@ -293,8 +293,10 @@ struct enclave_pool *enclave_pool_new(struct loop *l, const struct enclave_pool_
 	p->config = *config;
 	list_init(&p->idle);
 	list_init(&p->openings);
-	struct trunk_client_config trunk = {
-		.to = config->enclave, .wire = TRUNK_FRAMES, .connect_ms = config->connect_ms};
+	struct trunk_client_config trunk = {.to = config->enclave,
+					    .wire = TRUNK_FRAMES,
+					    .connect_ms = config->connect_ms,
+					    .stats = config->trunk};
 	if (config->trunk)
 		p->trunk = trunk_client_new(l, &trunk);
 	return p;

@@ -20,7 +20,7 @@ struct enclave_pool_config {
 	unsigned max; /* in use or idle */
 	uint64_t connect_ms;
 	uint64_t idle_ms;
-	bool trunk;			  /* one connection for many exchanges, where the enclave has it */
+	struct trunk_stats *trunk;	  /* borrowed; NULL: no trunk is wanted */
 	struct enclave_pool_stats *stats; /* borrowed */
 };
 

@@ -7,6 +7,7 @@
 #include "net/frame.h"
 #include "proxy/health.h"
 #include "proxy/local.h"
+#include "proxy/trunk_client.h"
 #include "tls/chain_cache.h"
 
 /* What the tunnel said is believed for so long: many who ask at a time cost it one question. */
@@ -139,6 +140,7 @@ void enclave_status_metrics(struct enclave_status *s, struct buf *out)
 		     up->ahead_used);
 	metrics_line(out, "enclave", "counter", "upstream_ahead_failed_total",
 		     "Of these, failed before one had.", up->ahead_failed);
+	trunk_metrics(&f.trunk, "enclave", out);
 	metrics_line(out, "enclave", "counter", "tls_full_total", "Full TLS handshakes.", up->tls_full);
 	metrics_line(out, "enclave", "counter", "tls_resumed_total", "Resumed TLS handshakes.",
 		     up->tls_resumed);

@@ -16,5 +16,6 @@ void figures_left(struct figures *f)
 	f->ingress.open = 0;
 	f->upstream.open = f->upstream.idle = 0;
 	f->tunnel.open = 0;
+	f->trunk.up = 0;
 	f->connections = f->serving = 0;
 }

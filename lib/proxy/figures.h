@@ -28,6 +28,13 @@ struct upstream_stats {
 	uint64_t open, idle;
 };
 
+/* Of the trunk to the next process (proxy/trunk_client.h). */
+struct trunk_stats {
+	uint64_t lost;	/* ended otherwise than by agreement */
+	uint64_t lanes; /* connections of their own that bulk was given */
+	uint64_t up;
+};
+
 struct tunnel_stats {
 	uint64_t accepted;  /* connections from the enclave */
 	uint64_t connected; /* those that got to a service */
@@ -43,6 +50,7 @@ struct figures {
 	struct ingress_host_stats ingress;
 	struct upstream_stats upstream;
 	struct tunnel_stats tunnel;
+	struct trunk_stats trunk;
 	uint64_t chain_hits; /* certificate chains that were known already */
 	uint64_t receipts;   /* that were signed */
 	uint64_t log_dropped;

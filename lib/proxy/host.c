@@ -12,6 +12,7 @@
 #include "proxy/ingress_host.h"
 #include "proxy/local.h"
 #include "proxy/signals.h"
+#include "proxy/trunk_client.h"
 
 #define METRICS_MAX (2 * BLOCK_SIZE)
 #define AGENT	    "nitroproxy-host"
@@ -230,6 +231,7 @@ static void render_metrics(struct host *h, struct buf *out)
 		     f.pool.opened);
 	metrics_line(out, "host", "counter", "enclave_failed_total",
 		     "Times the enclave could not be reached.", f.pool.failed);
+	trunk_metrics(&f.trunk, "host", out);
 	if (h->ingress) {
 		metrics_line(out, "host", "gauge", "ingress_connections",
 			     "Ingress connections that are open.", f.ingress.open);
@@ -264,7 +266,7 @@ struct host *host_new(struct loop *l, const struct settings *s, struct crew *cre
 					   .max = crew_share(crew, s->limits.enclave_connections),
 					   .connect_ms = s->timeouts.enclave_connect,
 					   .idle_ms = s->timeouts.pool_idle,
-					   .trunk = s->trunk,
+					   .trunk = s->trunk ? &crew_figures(crew)->trunk : NULL,
 					   .stats = &crew_figures(crew)->pool};
 	if (!address_parse(s->host_proxy.enclave, &pool.enclave, err))
 		return NULL;

@@ -56,8 +56,9 @@ static void on_lane(void *arg, struct stream *s, uint32_t strands, bool refused,
 	(void)strands;
 	(void)refused;
 	lane->dial = NULL;
-	if (!err) /* else it stays where it is: slower, but whole */
-		bundle_give_lane(lane->trunk->bundle, lane->strand, s);
+	/* Without one the strand stays where it is: slower, but whole. */
+	if (!err && bundle_give_lane(lane->trunk->bundle, lane->strand, s))
+		lane->trunk->client->config.stats->lanes++;
 	drop_lane(lane);
 }
 
@@ -86,6 +87,8 @@ static void drop(struct trunk *k)
 		drop_lane(container_of(it, struct lane, link));
 	if (k->dial)
 		trunk_hello_cancel(k->dial);
+	if (k->bundle)
+		t->config.stats->up--;
 	bundle_free(k->bundle);
 	list_remove(&k->link);
 	if (t->current == k)
@@ -109,6 +112,8 @@ static void on_gone(void *owner, struct bundle *b, const struct error *err)
 	(void)b;
 	log_write(err ? LOG_WARN : LOG_DEBUG, "trunk ended", LOG_STR("to", k->client->config.to.text),
 		  LOG_STR("detail", err ? err->text : NULL));
+	t->config.stats->lost += err != NULL;
+	t->config.stats->up--;
 	k->bundle = NULL;
 	drop(k);
 	later(t, t->pause_ms);
@@ -129,6 +134,7 @@ static void on_up(void *arg, struct stream *s, uint32_t strands, bool refused, c
 	struct bundle_config config = {
 		.side = BUNDLE_DIALS, .most = strands, .on_bulk = on_bulk, .on_gone = on_gone, .owner = k};
 	k->bundle = bundle_new(s, &config);
+	t->config.stats->up++;
 	t->pause_ms = AGAIN_MIN_MS;
 	log_write(LOG_DEBUG, "trunk", LOG_STR("to", t->config.to.text), LOG_UINT("strands", strands));
 }
@@ -183,6 +189,15 @@ void trunk_client_doubt(struct trunk_client *t)
 	struct bundle *b = current(t);
 	if (b)
 		bundle_leave(b);
+}
+
+void trunk_metrics(const struct trunk_stats *s, const char *role, struct buf *out)
+{
+	metrics_line(out, role, "gauge", "trunk_up",
+		     "Trunks to the next process: exchanges share that connection.", s->up);
+	metrics_line(out, role, "counter", "trunk_lost_total", "Trunks that broke.", s->lost);
+	metrics_line(out, role, "counter", "trunk_lanes_total",
+		     "Bulk that was moved from the trunk to a connection of its own.", s->lanes);
 }
 
 struct trunk_client *trunk_client_new(struct loop *l, const struct trunk_client_config *config)

@@ -8,6 +8,7 @@
 
 #include "net/address.h"
 #include "net/stream.h"
+#include "proxy/figures.h"
 #include "proxy/trunk_message.h"
 
 struct trunk_client;
@@ -16,6 +17,7 @@ struct trunk_client_config {
 	struct address to;
 	enum trunk_wire wire;
 	uint64_t connect_ms;
+	struct trunk_stats *stats; /* borrowed */
 };
 
 struct trunk_client *trunk_client_new(struct loop *l, const struct trunk_client_config *config);
@@ -31,5 +33,6 @@ struct stream *trunk_client_open(struct trunk_client *t);
 bool trunk_client_outdates(struct trunk_client *t, const struct stream *s);
 /* Something on it has gone unanswered for long: no new strands on this one. */
 void trunk_client_doubt(struct trunk_client *t);
+void trunk_metrics(const struct trunk_stats *s, const char *role, struct buf *out);
 
 #endif
