@@ -66,24 +66,13 @@ static void fail_all(struct bundle *b, const struct error *err)
 			bundle_forget(st);
 			if (st->closed)
 				strand_free(st);
-			else if (!st->deaf) /* else it has had its end */
+			else
 				strand_over(st, &why);
 		}
 }
 
-bool bundle_all_over(const struct bundle *b)
-{
-	for (size_t i = 0; i < BUNDLE_BUCKETS; i++)
-		LIST_EACH (it, &b->buckets[i])
-			if (!container_of(it, struct strand, bucket)->deaf)
-				return false;
-	return true;
-}
-
 static void destroy(struct bundle *b, const struct error *err)
 {
-	if (!err)
-		bundle_last_words(b);
 	fail_all(b, err);
 	timer_stop(b->loop, &b->beat);
 	task_cancel(&b->ending);

@@ -108,8 +108,6 @@ void bundle_add(struct bundle *b, struct strand *st);
 void bundle_forget(struct strand *st);
 /* It was the last one, and no others will come: the bundle ends, from the loop. */
 void bundle_check_ending(struct bundle *b);
-/* The other side has closed every strand, or broken it off. */
-bool bundle_all_over(const struct bundle *b);
 /* Fails everything; b is freed. err NULL: as it should be. */
 void bundle_lost(struct bundle *b, const struct error *err);
 
@@ -143,8 +141,6 @@ void bundle_read(struct bundle *b);
 
 /* All that st has to say, as far as window and room go; the rest waits. May free one that is closed. */
 void bundle_say(struct strand *st);
-/* What is still to be said goes out, if it can at once. */
-void bundle_last_words(struct bundle *b);
 /* A frame of no strand. */
 void bundle_say_own(struct bundle *b, unsigned what);
 
