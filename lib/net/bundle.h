@@ -47,7 +47,11 @@ enum bundle_side { BUNDLE_DIALS, BUNDLE_ACCEPTS };
 
 struct bundle_config {
 	enum bundle_side side;
-	unsigned most; /* strands at a time */
+	/*
+	 * Strands at a time, the same on both sides. Who dials counts one until both have closed it, so that he never
+	 * has one more than who accepts.
+	 */
+	unsigned most;
 	/* The other side has opened one; the callee's. NULL for who dials. */
 	void (*on_strand)(void *owner, struct stream *s);
 	/* Who dials: strand id is bulk, and would do better with a connection of its own: see bundle_give_lane. */

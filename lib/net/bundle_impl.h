@@ -90,7 +90,7 @@ struct strand {
 	bool ended;	   /* nothing comes behind that.. */
 	struct error *why; /* owned; ..and that is no end, but broken off */
 	bool deaf;	   /* the other side reads no more */
-	bool closed;	   /* its user is gone; here until all is said */
+	bool closed; /* its user is gone; here until all is said, and who dials: until the other side closes */
 	struct {
 		struct stream *stream; /* owned; NULL: there is none (yet) */
 		bool asked;	       /* for one */

@@ -135,8 +135,11 @@ static bool on_frame(struct bundle *b, struct error *err)
 	struct strand *st = bundle_find(b, id);
 	if (!st && (int32_t)(id - b->last) > 0)
 		return bad(err, b, "a strand that was never opened");
-	if (st && st->closed)
+	if (st && st->closed) {
+		st->deaf |= type == BUNDLE_CLOSE || type == BUNDLE_RESET;
+		bundle_say(st); /* and that was the last of it */
 		st = NULL;
+	}
 	if (type == BUNDLE_DATA)
 		return on_data(b, st, length, err);
 	return !st || on_strand_frame(b, st, type, length, err);

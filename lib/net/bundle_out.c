@@ -53,7 +53,7 @@ static bool put_moved(struct strand *st)
 
 static bool put_credit(struct strand *st)
 {
-	if (st->taken < BUNDLE_WINDOW / 2 || st->ended || st->lane.in)
+	if (st->taken < BUNDLE_WINDOW / 2 || st->ended || st->lane.in || st->closed)
 		return true;
 	if (!room(st->bundle))
 		return false;
@@ -206,7 +206,7 @@ void bundle_say(struct strand *st)
 		   put(st, SAY_CLOSE, BUNDLE_CLOSE);
 	if (!all)
 		list_append(&b->out.waiting, &st->waiting);
-	else if (st->closed) {
+	else if (st->closed && (st->deaf || b->config.side == BUNDLE_ACCEPTS)) {
 		bundle_forget(st);
 		strand_free(st);
 	}
