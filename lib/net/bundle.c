@@ -35,7 +35,8 @@ static void on_ending(struct task *t)
 
 void bundle_check_ending(struct bundle *b)
 {
-	if (b->leaving && b->count == 0 && !task_posted(&b->ending))
+	if (b->leaving && b->count == 0 && b->config.side == BUNDLE_DIALS && !b->out.filling &&
+	    !b->out.sending && !task_posted(&b->ending))
 		loop_post_last(b->loop, &b->ending, on_ending);
 }
 
@@ -83,8 +84,21 @@ static void destroy(struct bundle *b, const struct error *err)
 	free(b);
 }
 
+bool bundle_nothing_lost(const struct bundle *b)
+{
+	for (size_t i = 0; i < BUNDLE_BUCKETS; i++)
+		LIST_EACH (it, &b->buckets[i]) {
+			const struct strand *st = container_of(it, struct strand, bucket);
+			if (!st->closed && !st->deaf)
+				return false;
+		}
+	return true;
+}
+
 void bundle_lost(struct bundle *b, const struct error *err)
 {
+	if (b->leaving && b->count == 0)
+		err = NULL; /* whatever a socket says then: nobody has missed anything */
 	b->config.on_gone(b->config.owner, b, err);
 	destroy(b, err);
 }

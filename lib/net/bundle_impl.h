@@ -106,8 +106,13 @@ struct strand {
 struct strand *bundle_find(struct bundle *b, uint32_t id);
 void bundle_add(struct bundle *b, struct strand *st);
 void bundle_forget(struct strand *st);
-/* It was the last one, and no others will come: the bundle ends, from the loop. */
+/*
+ * It was the last one, no others will come, and all is said: who dials ends the bundle, from the loop. Who accepts
+ * hears that: if he did it, what he said last could be lost by what he has not read.
+ */
 void bundle_check_ending(struct bundle *b);
+/* No strand would have got or given anything more. */
+bool bundle_nothing_lost(const struct bundle *b);
 /* Fails everything; b is freed. err NULL: as it should be. */
 void bundle_lost(struct bundle *b, const struct error *err);
 

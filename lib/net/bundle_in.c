@@ -189,7 +189,7 @@ static void on_read(void *arg, struct block *from, const struct error *err)
 	struct bundle *b = arg;
 	struct error wrong;
 	if (!from) {
-		bool whole = !err && b->count == 0;
+		bool whole = !err && bundle_nothing_lost(b);
 		if (!err)
 			error_set(&wrong, ERR_RESET, "%s was closed", stream_name(b->carrier));
 		bundle_lost(b, whole ? NULL : err ? err : &wrong);

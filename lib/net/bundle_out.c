@@ -162,6 +162,7 @@ static void on_sent(void *arg, const struct error *err)
 		if (b->out.waiting.prev != last) /* no room again */
 			break;
 	}
+	bundle_check_ending(b);
 }
 
 static void flush(struct bundle *b)
