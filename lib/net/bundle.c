@@ -54,6 +54,12 @@ void bundle_forget(struct strand *st)
 
 /* ---- the end ---- */
 
+/* What was to come has come, or comes over its lane. */
+static bool complete(const struct strand *st)
+{
+	return st->ended && (!st->lane.in || st->lane.stream);
+}
+
 static void fail_all(struct bundle *b, const struct error *err)
 {
 	struct error why;
@@ -68,7 +74,7 @@ static void fail_all(struct bundle *b, const struct error *err)
 			if (st->closed)
 				strand_free(st);
 			else
-				strand_over(st, &why);
+				strand_over(st, complete(st) ? NULL : &why);
 		}
 }
 
@@ -89,7 +95,7 @@ bool bundle_nothing_lost(const struct bundle *b)
 	for (size_t i = 0; i < BUNDLE_BUCKETS; i++)
 		LIST_EACH (it, &b->buckets[i]) {
 			const struct strand *st = container_of(it, struct strand, bucket);
-			if (!st->closed && !st->deaf)
+			if (!st->closed && !(st->deaf && complete(st)))
 				return false;
 		}
 	return true;

@@ -131,6 +131,8 @@ struct stream *lane_through(struct stream *s, enum stream_side side);
 struct strand *strand_new(struct bundle *b, uint32_t id);
 /* Answers a read that waits, if there is an answer. */
 void strand_deliver(struct strand *st);
+/* Answers a write or shutdown that waits, if nobody is there to take it. */
+bool strand_refuse_write(struct strand *st);
 /* Why nothing more comes: the first one counts. */
 void strand_blame(struct strand *st, const struct error *why);
 /* Nothing more comes, and nothing more is taken. why NULL: an end. */

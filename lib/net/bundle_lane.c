@@ -82,10 +82,12 @@ static void on_shut(void *arg, const struct error *err)
 	struct strand *st = arg;
 	st->lane.writing = false;
 	st->lane.shut = true;
-	if (err || !st->bundle)
-		stream_write_done(&st->base, err ? err : st->why);
-	else
+	if (err) {
+		st->say &= ~SAY_END;
+		stream_write_done(&st->base, err);
+	} else if (st->bundle || !strand_refuse_write(st)) {
 		bundle_say(st);
+	}
 }
 
 bool lane_shut(struct strand *st)

@@ -34,7 +34,7 @@ static void strand_read(struct stream *s)
 
 /* ---- writing ---- */
 
-static bool refuse_write(struct strand *st)
+bool strand_refuse_write(struct strand *st)
 {
 	struct error gone;
 	if (!st->deaf || st->lane.writing) /* what is lent to the lane comes back from there */
@@ -48,14 +48,14 @@ static void strand_write(struct stream *s)
 {
 	struct strand *st = of(s);
 	stream_advance(s, 0); /* empty spans at the front */
-	if (!refuse_write(st))
+	if (!strand_refuse_write(st))
 		bundle_say(st);
 }
 
 static void strand_shutdown(struct stream *s)
 {
 	struct strand *st = of(s);
-	if (refuse_write(st))
+	if (strand_refuse_write(st))
 		return;
 	st->say |= SAY_END;
 	bundle_say(st);
@@ -78,7 +78,7 @@ void strand_over(struct strand *st, const struct error *why)
 		strand_blame(st, why);
 	strand_deliver(st);
 	if (stream_wants_write(&st->base))
-		refuse_write(st);
+		strand_refuse_write(st);
 }
 
 void strand_free(struct strand *st)
