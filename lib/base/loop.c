@@ -210,7 +210,7 @@ bool loop_step(struct loop *l, int wait_ms)
 {
 	l->stopped = false;
 	/* What tasks do is to be seen before any time passes. */
-	turn(l, list_empty(&l->tasks) ? wait_ms : 0);
+	turn(l, list_empty(&l->tasks) && list_empty(&l->last) ? wait_ms : 0);
 	return anything_left(l);
 }
 

@@ -58,6 +58,69 @@ static void test_tasks(void **state)
 	loop_free(l);
 }
 
+static void on_asking(struct task *t)
+{
+	struct note *n = container_of(t, struct note, task);
+	n->ran = ++order;
+	if (!task_posted(&n->cancels->task))
+		loop_post_last(n->loop, &n->cancels->task, on_note);
+}
+
+/* Once for many, behind all that they cause, in the same turn. */
+static void test_last(void **state)
+{
+	(void)state;
+	struct loop *l = loop_new();
+	struct note last = {.loop = l}, a = {.loop = l, .cancels = &last}, b = a, c = {.loop = l, .again = 4};
+	order = 0;
+	loop_post_last(l, &last.task, on_note);
+	loop_post(l, &a.task, on_asking);
+	loop_post(l, &c.task, on_note); /* five rounds */
+	loop_post(l, &b.task, on_asking);
+	assert_int_equal(order, 0);
+	loop_step(l, 10000); /* does not wait, for there was something to do */
+	assert_true(a.ran && b.ran);
+	assert_int_equal(c.ran, 7);
+	assert_int_equal(last.ran, 8);
+	assert_false(loop_step(l, 0));
+
+	/* It is something that is left to be done, also when it is all; it can post itself again, and be cancelled. */
+	order = 0;
+	last.again = 1;
+	loop_post_last(l, &last.task, on_note);
+	assert_true(task_posted(&last.task));
+	loop_run(l);
+	assert_int_equal(order, 2);
+	loop_post_last(l, &last.task, on_note);
+	task_cancel(&last.task);
+	assert_false(loop_step(l, 0));
+	assert_int_equal(order, 2);
+	loop_free(l);
+}
+
+static void on_last_for_ever(struct task *t)
+{
+	struct note *n = container_of(t, struct note, task);
+	n->ran++;
+	loop_post_last(n->loop, t, on_last_for_ever);
+}
+
+/* One that posts itself to the end of the turn is run once a turn. */
+static void test_last_without_end(void **state)
+{
+	(void)state;
+	struct loop *l = loop_new();
+	struct note n = {.loop = l};
+	for (unsigned turns = 1; turns < 5; turns++) {
+		if (turns == 1)
+			loop_post_last(l, &n.task, on_last_for_ever);
+		loop_step(l, 10000);
+		assert_int_equal(n.ran, turns);
+	}
+	task_cancel(&n.task);
+	loop_free(l);
+}
+
 static void on_for_ever(struct task *t)
 {
 	struct note *n = container_of(t, struct note, task);
@@ -251,6 +314,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_tasks), cmocka_unit_test(test_task_without_end),
+		cmocka_unit_test(test_last),  cmocka_unit_test(test_last_without_end),
 		cmocka_unit_test(test_edges), cmocka_unit_test(test_unwatch_in_batch),
 		cmocka_unit_test(test_job),   cmocka_unit_test(test_signal),
 		cmocka_unit_test(test_stop),
