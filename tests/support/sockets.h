@@ -20,4 +20,7 @@ void socket_black_hole(struct sockaddr_any *at, int fds[2]);
 /* An address on 127.0.0.1 that refuses. */
 void socket_refusing(struct sockaddr_any *at);
 
+/* Pipes that this process holds, in descriptors: what splices, or may soon. */
+size_t pipes_open(void);
+
 #endif

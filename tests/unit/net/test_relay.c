@@ -5,9 +5,6 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
-#include <dirent.h>
-#include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -238,20 +235,6 @@ static void nothing_is_left_when_cancelled(void **state)
 }
 
 /* ---- sockets, bulk ---- */
-
-static size_t pipes_open(void)
-{
-	size_t count = 0;
-	DIR *dir = opendir("/proc/self/fd");
-	assert_non_null(dir);
-	for (struct dirent *e; (e = readdir(dir));) {
-		char to[64] = "";
-		count += readlinkat(dirfd(dir), e->d_name, to, sizeof to - 1) > 0 &&
-			 strncmp(to, "pipe:", 5) == 0;
-	}
-	closedir(dir);
-	return count;
-}
 
 static struct bench *bench_sockets(int client_family, int service_family, uint64_t up, uint64_t down)
 {
