@@ -7,6 +7,10 @@
 static void on_strand(void *owner, struct stream *s)
 {
 	struct bundle_end *e = owner;
+	if (e->refuses) {
+		stream_close(s);
+		return;
+	}
 	CHECK(e->count < BUNDLE_PAIR_MOST);
 	e->came[e->count++] = s;
 }

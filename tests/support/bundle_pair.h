@@ -15,6 +15,7 @@ struct bundle_end {
 	/* of who accepts: what has come and nobody has taken over yet is owned */
 	struct stream *came[BUNDLE_PAIR_MOST];
 	unsigned count;
+	bool refuses; /* closes what comes, at once */
 	/* of who dials: calls of on_bulk, and for which strand */
 	unsigned asked;
 	uint32_t bulk;
