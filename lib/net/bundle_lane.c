@@ -106,8 +106,8 @@ bool lane_shut(struct strand *st)
 struct stream *lane_through(struct stream *s, enum stream_side side)
 {
 	struct strand *st = container_of(s, struct strand, base);
-	bool in = side == STREAM_IN;
-	if (in ? !st->lane.in || st->lane.dry || st->in || st->why : !st->lane.out || st->deaf)
-		return NULL;
-	return st->lane.stream;
+	bool yes = side == STREAM_IN
+			   ? st->lane.in && !st->lane.dry && !st->in && !st->why && !s->rd.fn && !s->rd.got
+			   : st->lane.out && !st->deaf && !s->wr.fn;
+	return yes ? st->lane.stream : NULL;
 }
