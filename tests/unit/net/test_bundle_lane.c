@@ -296,6 +296,42 @@ static void a_lane_without_its_carrier(void **state)
 
 /* ---- spliced ---- */
 
+static void on_block(void *arg, struct block *b, const struct error *err)
+{
+	assert_null(err);
+	*(struct block **)arg = b;
+}
+
+/* Not before the strand has gone over, and not past bytes that were read and given back. */
+static void the_lane_is_shown_when_it_is_all(void **state)
+{
+	(void)state;
+	struct talk *k = talk_new(4096, OVER_SOCKETS);
+	struct block *b = NULL;
+	talker_start(&k->there, k->there.s, 2, 1000, 1000, 1);
+	k->there.stays = true;
+	steps(k, 20);
+	struct stream *lane = k->lane[0];
+	assert_true(give(k, true));
+	steps(k, 20);
+	assert_null(stream_through(k->here.s, STREAM_IN));
+	assert_ptr_equal(stream_through(k->here.s, STREAM_OUT), lane);
+	assert_true(give(k, false));
+	steps(k, 20);
+	assert_null(stream_through(k->here.s, STREAM_IN)); /* there is something from before */
+	stream_read(k->here.s, on_block, &b);
+	UNTIL(k->t.loop, b);
+	assert_ptr_equal(stream_through(k->here.s, STREAM_IN), lane);
+	stream_unread(k->here.s, b);
+	assert_null(stream_through(k->here.s, STREAM_IN));
+	k->here.hears = 2;
+	talker_listen(&k->here);
+	talker_say(&k->there, 2000);
+	UNTIL(k->t.loop, k->here.got == 3000);
+	assert_false(k->here.wrong);
+	talk_free(k);
+}
+
 static void on_relay_over(void *arg, const struct relay_result *result)
 {
 	assert_null(result->err);
@@ -345,6 +381,7 @@ int main(void)
 		cmocka_unit_test(too_late_for_a_lane),
 		cmocka_unit_test(a_lane_that_breaks_is_no_end),
 		cmocka_unit_test(a_lane_without_its_carrier),
+		cmocka_unit_test(the_lane_is_shown_when_it_is_all),
 		cmocka_unit_test(relays_splice_a_lane),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
