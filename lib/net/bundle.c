@@ -80,6 +80,8 @@ static void fail_all(struct bundle *b, const struct error *err)
 
 static void destroy(struct bundle *b, const struct error *err)
 {
+	if (!err)
+		bundle_last_words(b);
 	fail_all(b, err);
 	timer_stop(b->loop, &b->beat);
 	task_cancel(&b->ending);
@@ -128,7 +130,7 @@ static void on_beat(struct timer *t)
 		b->pinged = !heard;
 		if (b->pinged)
 			bundle_say_own(b, SAY_PING);
-		if (b->count)
+		if (b->count || b->leaving)
 			timer_start(b->loop, t, heard ? BUNDLE_QUIET : BUNDLE_DEAD, on_beat);
 		return;
 	}
@@ -174,6 +176,9 @@ void bundle_leave(struct bundle *b)
 		return;
 	b->leaving = true;
 	bundle_say_own(b, SAY_LEAVE);
+	if (b->config.side == BUNDLE_DIALS &&
+	    !timer_active(&b->beat)) /* what is said last may find nobody, too */
+		timer_start(b->loop, &b->beat, BUNDLE_QUIET, on_beat);
 	bundle_check_ending(b);
 }
 

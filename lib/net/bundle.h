@@ -78,6 +78,8 @@ struct stream *bundle_open(struct bundle *b);
  * there any more.
  */
 bool bundle_give_lane(struct bundle *b, uint32_t id, struct stream *lane);
+/* There will be none: the strand stays on the carrier, or fails if the other side has gone over already. */
+void bundle_no_lane(struct bundle *b, uint32_t id);
 /* No new strands from now on, on either side; on_gone follows the last one. */
 void bundle_leave(struct bundle *b);
 bool bundle_leaving(const struct bundle *b);

@@ -94,6 +94,7 @@ struct strand {
 	struct {
 		struct stream *stream; /* owned; NULL: there is none (yet) */
 		bool asked;	       /* for one */
+		bool none;	       /* and there will be none */
 		bool in, out;	       /* that direction has gone over */
 		bool dry;	       /* it was read to its end */
 		bool writing;	       /* a write or shutdown is pending there */
@@ -119,6 +120,8 @@ void bundle_lost(struct bundle *b, const struct error *err);
 /* ---- bundle_lane.c ---- */
 
 void strand_is_bulk(struct strand *st);
+/* The other side has gone over to where nobody is. */
+void strand_astray(struct strand *st);
 /* False: nothing comes that way, or no more. */
 bool lane_read(struct strand *st);
 void lane_write(struct strand *st);
@@ -148,6 +151,8 @@ void bundle_read(struct bundle *b);
 
 /* All that st has to say, as far as window and room go; the rest waits. May free one that is closed. */
 void bundle_say(struct strand *st);
+/* What is still to be said goes out, if it can at once. */
+void bundle_last_words(struct bundle *b);
 /* A frame of no strand. */
 void bundle_say_own(struct bundle *b, unsigned what);
 

@@ -74,6 +74,8 @@ static bool on_moved(struct bundle *b, struct strand *st, struct error *err)
 	if (st->lane.in || st->ended)
 		return bad(err, b, "a strand moved twice, or behind its end");
 	st->lane.in = true;
+	if (st->lane.none)
+		strand_astray(st);
 	strand_deliver(st);
 	return true;
 }

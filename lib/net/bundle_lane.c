@@ -25,6 +25,23 @@ bool bundle_give_lane(struct bundle *b, uint32_t id, struct stream *lane)
 	return true;
 }
 
+void strand_astray(struct strand *st)
+{
+	struct error err;
+	error_set(&err, ERR_RESET, "%s: no connection for what was to come over one", stream_name(&st->base));
+	strand_over(st, &err);
+}
+
+void bundle_no_lane(struct bundle *b, uint32_t id)
+{
+	struct strand *st = bundle_find(b, id);
+	if (!st || st->closed || st->lane.stream)
+		return;
+	st->lane.none = true;
+	if (st->lane.in)
+		strand_astray(st);
+}
+
 void strand_is_bulk(struct strand *st)
 {
 	struct bundle *b = st->bundle;

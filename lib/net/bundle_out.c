@@ -174,6 +174,12 @@ static void flush(struct bundle *b)
 	stream_write(b->carrier, &v, 1, on_sent, b);
 }
 
+void bundle_last_words(struct bundle *b)
+{
+	if (b->out.filling && !b->out.sending)
+		flush(b);
+}
+
 static void on_flush(struct task *t)
 {
 	flush(container_of(t, struct bundle, out.flush));

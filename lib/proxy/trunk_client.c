@@ -56,9 +56,11 @@ static void on_lane(void *arg, struct stream *s, uint32_t strands, bool refused,
 	(void)strands;
 	(void)refused;
 	lane->dial = NULL;
-	/* Without one the strand stays where it is: slower, but whole. */
-	if (!err && bundle_give_lane(lane->trunk->bundle, lane->strand, s))
-		lane->trunk->client->config.stats->lanes++;
+	struct trunk *k = lane->trunk;
+	if (err)
+		bundle_no_lane(k->bundle, lane->strand);
+	else if (bundle_give_lane(k->bundle, lane->strand, s))
+		k->client->config.stats->lanes++;
 	drop_lane(lane);
 }
 
@@ -68,7 +70,7 @@ static void on_bulk(void *owner, struct bundle *b, uint32_t id)
 	struct trunk_client *t = k->client;
 	(void)b;
 	if (t->config.to.kind == ADDRESS_HYBRID) /* a half-close would be a full one there */
-		return;
+		return;				 /* the strand stays where it is: slower, but whole */
 	struct lane *lane = mem_zero(sizeof *lane);
 	struct trunk_hello hello = k->hello;
 	hello.strand = id;
