@@ -443,7 +443,8 @@ static void doubted(void **state)
 	assert_non_null(open_one(&w));
 	UNTIL(w.loop, w.accepted == 2 && w.dialled == 2);
 	stream_close(w.mine[0]);
-	w.mine[0] = NULL;
+	stream_close(w.theirs[0]);
+	w.mine[0] = w.theirs[0] = NULL;
 	UNTIL(w.loop, w.gone == 1 && w.stats.up == 1);
 	finish(&w);
 }
