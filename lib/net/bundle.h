@@ -29,7 +29,7 @@
  *	MOVE    acceptor's   please: a connection of its own for this strand (bundle_lane.c)
  *	MOVED   both         what comes next comes over that
  *
- *	LEAVE   both         id 0: no new strands; the carrier ends with the last one
+ *	LEAVE   both         id 0: no new strands; who has dialled closes behind the last one
  *	PING    both         id 0: are you there? answered by PONG
  *
  * Frames of a strand that has closed are passed over: they were sent before its CLOSE had arrived.
@@ -68,7 +68,7 @@ struct bundle_config {
 
 /* Takes the carrier. */
 struct bundle *bundle_new(struct stream *carrier, const struct bundle_config *config);
-/* Without on_gone. Strands that are left fail. NULL is fine. */
+/* Without on_gone. Strands that are left fail; what was said leaves if it can at once. NULL is fine. */
 void bundle_free(struct bundle *b);
 
 /* Who dials: a new strand; NULL: there are too many, or the other side takes no more. */

@@ -11,7 +11,7 @@ static void on_check_drained(struct task *t)
 {
 	struct enclave *e = container_of(t, struct enclave, check_drained);
 	if (!list_empty(&e->role.running) || e->channels.count || front_connections(e->front) ||
-	    ingress_busy(e->ingress))
+	    ingress_busy(e->ingress) || trunk_server_busy(e->trunks))
 		return;
 	e->draining = false;
 	e->drained(e->drained_arg);

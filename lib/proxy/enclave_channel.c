@@ -40,6 +40,7 @@ static void admit(struct enclave *e)
 static void on_trunk_gone(void *owner)
 {
 	admit(owner);
+	enclave_check_drained(owner);
 }
 
 static void on_channel_closed(void *owner, struct channel_server *c)

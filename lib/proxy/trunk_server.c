@@ -179,6 +179,14 @@ void trunk_server_drain(struct trunk_server *t)
 	}
 }
 
+bool trunk_server_busy(const struct trunk_server *t)
+{
+	LIST_EACH (it, &t->trunks)
+		if (container_of(it, struct trunk, link)->bundle)
+			return true;
+	return false;
+}
+
 unsigned trunk_server_promised(const struct trunk_server *t)
 {
 	unsigned open = 0;

@@ -28,6 +28,8 @@ void trunk_server_free(struct trunk_server *t);
 void trunk_server_take(struct trunk_server *t, struct stream *s, const struct trunk_hello *hello);
 /* No new trunks and no new strands. */
 void trunk_server_drain(struct trunk_server *t);
+/* After a drain: strands are open, or what was said on them has not been read yet: on_gone follows. */
+bool trunk_server_busy(const struct trunk_server *t);
 /* Connections that are promised to trunks and not open. */
 unsigned trunk_server_promised(const struct trunk_server *t);
 

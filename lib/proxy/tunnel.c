@@ -26,9 +26,12 @@ static void admit(struct tunnel *t)
 			listener_resume(t->listeners[i]);
 }
 
+static void check_drained(struct tunnel *t);
+
 static void on_trunk_gone(void *owner)
 {
 	admit(owner);
+	check_drained(owner);
 }
 
 /* ---- life ---- */
@@ -104,14 +107,19 @@ void tunnel_conn_gone(struct tunnel *t)
 	t->stats->open--;
 	crew_figures(t->crew)->connections--;
 	admit(t);
-	if (t->on_drained && t->stats->open == 0 && !task_posted(&t->drained))
-		loop_post(t->loop, &t->drained, t->drained.run);
+	check_drained(t);
 }
 
 static void on_drained(struct task *task)
 {
 	struct tunnel *t = container_of(task, struct tunnel, drained);
 	t->on_drained(t->drained_arg);
+}
+
+static void check_drained(struct tunnel *t)
+{
+	if (t->on_drained && t->stats->open == 0 && !trunk_server_busy(t->trunks) && !task_posted(&t->drained))
+		loop_post(t->loop, &t->drained, on_drained);
 }
 
 void tunnel_drain(struct tunnel *t, void (*done)(void *arg), void *arg)
@@ -121,11 +129,9 @@ void tunnel_drain(struct tunnel *t, void (*done)(void *arg), void *arg)
 	trunk_server_drain(t->trunks);
 	t->on_drained = done;
 	t->drained_arg = arg;
-	t->drained.run = on_drained;
 	LIST_EACH (it, &t->conns)
 		tunnel_conn_drain(tunnel_conn_of(it));
-	if (t->stats->open == 0)
-		loop_post(t->loop, &t->drained, on_drained);
+	check_drained(t);
 }
 
 /* ---- what there is to know ---- */
