@@ -145,7 +145,8 @@ def test_probes_are_answered_whatever_others_may(start_chain, origin):
 
 @pytest.mark.parametrize("role", ["host", "enclave"])
 def test_who_has_no_descriptors_says_so_itself(start_chain, origin, role):
-    chain = start_chain(host={"host_proxy_max_retries": "0"})
+    apart = {"trunk": "false"}  # a strand needs no descriptor
+    chain = start_chain(host={"host_proxy_max_retries": "0", **apart}, enclave=apart)
     front = chain.front if role == "host" else chain.inner
     with front.connect() as client:
         client.send_request("GET", "/health/live")

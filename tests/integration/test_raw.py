@@ -205,11 +205,35 @@ def answer_behind_the_end(s):
     s.sendall(b"%d" % len(got))
 
 
-def test_over_hybrid_vsock(start_chain, tmp_path):
-    """What cannot half-close still carries each direction's end, and the connection carries one CONNECT after another."""
-    guest = HybridVsock(tmp_path / "v", None)
-    chain = start_chain(host={"enclave": f"hybrid:{tmp_path}/v:5000", "host_proxy_enclave_log": "false"})
-    guest.enclave = chain.sockets["enclave"].removeprefix("unix:")
+@pytest.fixture
+def start_hybrid(start_chain, tmp_path):
+    """start_hybrid(trunk): a chain whose host finds the enclave over hybrid vsock, and that."""
+    guests = []
+
+    def start(trunk):
+        chain = start_chain(start=False, host={
+            "enclave": f"hybrid:{tmp_path}/v:5000", "host_proxy_enclave_log": "false", "trunk": trunk,
+            "logging_level": "debug"})
+        guest = HybridVsock(tmp_path / "v", chain.sockets["enclave"].removeprefix("unix:"))
+        guests.append(guest)
+        for role in ("tunnel", "enclave", "host"):
+            chain.start(role)
+        if trunk == "true":
+            chain.host.wait_line(r"msg=trunk to=hybrid:")
+        return chain, guest
+
+    yield start
+    for guest in guests:
+        guest.listener.close()
+
+
+@pytest.mark.parametrize("trunk", ["true", "false"])
+def test_over_hybrid_vsock(start_hybrid, trunk):
+    """
+    What cannot half-close still carries each direction's end. One connection carries all: as a trunk, or one CONNECT
+    after another in frames; nothing gets a lane, whatever its size.
+    """
+    chain, guest = start_hybrid(trunk)
     for size in (5, 300_000, 7):
         peer = Peer(answer_behind_the_end)
         with connect(chain.front, peer.authority, early=b"12345") as client:
@@ -217,7 +241,6 @@ def test_over_hybrid_vsock(start_chain, tmp_path):
             client.send(pattern(size))
             client.socket.shutdown(socket.SHUT_WR)
             assert client.read_to_end() == b"%d" % (size + 5)
-    guest.listener.close()
     assert guest.accepted == 1
 
 
@@ -238,17 +261,12 @@ def ending(sock):
     return "end"
 
 
-@pytest.fixture(params=["host", "enclave", "hybrid"])
-def any_front(request, chain, start_chain, tmp_path):
-    """.. and the host's proxy over hybrid vsock, where raw bytes stay in frames."""
-    if request.param != "hybrid":
-        yield chain.front if request.param == "host" else chain.inner
-        return
-    guest = HybridVsock(tmp_path / "v", None)
-    own = start_chain(host={"enclave": f"hybrid:{tmp_path}/v:5000", "host_proxy_enclave_log": "false"})
-    guest.enclave = own.sockets["enclave"].removeprefix("unix:")
-    yield own.front
-    guest.listener.close()
+@pytest.fixture(params=["host", "enclave", "hybrid", "hybrid apart"])
+def any_front(request, chain, start_hybrid):
+    """.. and the host's proxy over hybrid vsock: raw bytes are a strand's there, or without a trunk stay in frames."""
+    if "hybrid" in request.param:
+        return start_hybrid("false" if "apart" in request.param else "true")[0].front
+    return chain.front if request.param == "host" else chain.inner
 
 
 @pytest.mark.parametrize("size", [10, 5_000_000], ids=["quiet", "bulk"])
