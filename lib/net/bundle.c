@@ -119,24 +119,25 @@ void bundle_free(struct bundle *b)
 
 /* ---- is anybody there? ---- */
 
-/* A carrier that says nothing may have nothing to say, or be dead in a way that no socket tells. */
+/*
+ * A carrier that says nothing may have nothing to say, or be dead in a way that no socket tells. Who dials asks; who
+ * accepts is asked, or nobody is there.
+ */
 static void on_beat(struct timer *t)
 {
 	struct bundle *b = container_of(t, struct bundle, beat);
-	struct error silent;
-	bool heard = b->in.heard;
-	b->in.heard = false;
-	if (heard || !b->pinged) {
-		b->pinged = !heard;
-		if (b->pinged)
-			bundle_say_own(b, SAY_PING);
-		if (b->count || b->leaving)
-			timer_start(b->loop, t, heard ? BUNDLE_QUIET : BUNDLE_DEAD, on_beat);
+	bool accepts = b->config.side == BUNDLE_ACCEPTS, heard = b->in.heard;
+	if (!heard && (accepts || b->pinged)) {
+		struct error silent;
+		error_set(&silent, ERR_TIMEOUT, "%s: not a word, for too long", stream_name(b->carrier));
+		bundle_lost(b, &silent);
 		return;
 	}
-	error_set(&silent, ERR_TIMEOUT, "%s: not a word for %d ms", stream_name(b->carrier),
-		  BUNDLE_QUIET + BUNDLE_DEAD);
-	bundle_lost(b, &silent);
+	b->in.heard = false;
+	b->pinged = !heard;
+	if (b->pinged)
+		bundle_say_own(b, SAY_PING);
+	timer_start(b->loop, t, accepts ? BUNDLE_SILENCE : heard ? BUNDLE_QUIET : BUNDLE_DEAD, on_beat);
 }
 
 /* ---- life ---- */
@@ -150,6 +151,7 @@ struct bundle *bundle_new(struct stream *carrier, const struct bundle_config *co
 	for (size_t i = 0; i < BUNDLE_BUCKETS; i++)
 		list_init(&b->buckets[i]);
 	list_init(&b->out.waiting);
+	timer_start(b->loop, &b->beat, config->side == BUNDLE_DIALS ? BUNDLE_QUIET : BUNDLE_SILENCE, on_beat);
 	bundle_read(b);
 	return b;
 }
@@ -163,8 +165,6 @@ struct stream *bundle_open(struct bundle *b)
 		b->last++;
 	while (b->last == 0 || bundle_find(b, b->last)); /* once in four thousand million */
 	struct strand *st = strand_new(b, b->last);
-	if (!timer_active(&b->beat))
-		timer_start(b->loop, &b->beat, BUNDLE_QUIET, on_beat);
 	st->say = SAY_OPEN;
 	bundle_say(st);
 	return &st->base;
@@ -176,9 +176,6 @@ void bundle_leave(struct bundle *b)
 		return;
 	b->leaving = true;
 	bundle_say_own(b, SAY_LEAVE);
-	if (b->config.side == BUNDLE_DIALS &&
-	    !timer_active(&b->beat)) /* what is said last may find nobody, too */
-		timer_start(b->loop, &b->beat, BUNDLE_QUIET, on_beat);
 	bundle_check_ending(b);
 }
 

@@ -20,6 +20,7 @@
 #define BUNDLE_BULK    2     /* this often a strand stood before a full window: it is bulk */
 #define BUNDLE_QUIET   10000 /* ms without a word from the other side, and it is asked.. */
 #define BUNDLE_DEAD    5000  /* ..and given up this much later */
+#define BUNDLE_SILENCE 60000 /* who is not asked for so long gives up, too */
 
 enum bundle_type {
 	BUNDLE_OPEN = 1,
@@ -58,7 +59,7 @@ struct bundle {
 		unsigned say;	       /* frames of no strand */
 		struct task flush;
 	} out;
-	struct timer beat; /* of who dials, while there are strands */
+	struct timer beat;
 	bool pinged;
 };
 

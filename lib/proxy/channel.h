@@ -34,6 +34,8 @@ void channel_client_free(struct channel_client *c); /* not while a leg is out */
 struct leg *channel_client_leg(struct channel_client *c, uint64_t id);
 const struct stream *
 channel_client_stream(const struct channel_client *c); /* for what it is, not to use it */
+bool channel_client_used(
+	const struct channel_client *c); /* else nobody watches it yet: it cannot wait in a pool */
 bool channel_client_reused(const struct channel_client *c);
 /* An idle one: the enclave has ended it or said something unasked, and on_dead is on its way. */
 bool channel_client_stale(const struct channel_client *c);

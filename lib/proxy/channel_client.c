@@ -215,6 +215,11 @@ const struct stream *channel_client_stream(const struct channel_client *c)
 	return c->stream;
 }
 
+bool channel_client_used(const struct channel_client *c)
+{
+	return c->exchanges > 0;
+}
+
 bool channel_client_reused(const struct channel_client *c)
 {
 	return c->exchanges > 1;

@@ -24,10 +24,14 @@ static const struct leg_ops leg_ops;
 
 static void next_request(struct channel_server *c);
 
-static void destroy(struct channel_server *c)
+static void leave(struct channel_server *c)
 {
 	list_remove(&c->link);
 	c->config->count--;
+}
+
+static void destroy(struct channel_server *c)
+{
 	framed_read_cancel(&c->reader);
 	framed_reader_free(&c->reader);
 	stream_close(c->stream);
@@ -37,6 +41,7 @@ static void destroy(struct channel_server *c)
 
 static void closed(struct channel_server *c)
 {
+	leave(c);
 	c->config->on_closed(c->config->owner, c);
 	destroy(c);
 }
@@ -295,6 +300,9 @@ void channel_server_drain_all(struct channel_server_config *config)
 
 void channel_server_close_all(struct channel_server_config *config)
 {
-	LIST_EACH (it, &config->conns)
-		destroy(container_of(it, struct channel_server, link));
+	LIST_EACH (it, &config->conns) {
+		struct channel_server *c = container_of(it, struct channel_server, link);
+		leave(c);
+		destroy(c);
+	}
 }

@@ -26,18 +26,25 @@ static void on_refused(void *owner, struct channel_server *c, const struct error
 	log_write(LOG_WARN, "frames refused", LOG_ERR(err));
 }
 
+static unsigned room(void *owner)
+{
+	const struct enclave *e = owner;
+	unsigned most = crew_share(e->crew, e->settings->limits.connections);
+	unsigned taken = e->channels.count + trunk_server_promised(e->trunks);
+	return taken < most ? most - taken : 0;
+}
+
 static void admit(struct enclave *e)
 {
-	unsigned most = crew_share(e->crew, e->settings->limits.connections);
 	if (!e->frames)
 		return;
-	if (e->channels.count + trunk_server_promised(e->trunks) >= most)
+	if (room(e) == 0)
 		listener_pause(e->frames);
 	else
 		listener_resume(e->frames);
 }
 
-static void on_trunk_gone(void *owner)
+static void on_promise(void *owner)
 {
 	admit(owner);
 	enclave_check_drained(owner);
@@ -101,11 +108,10 @@ void enclave_channels_init(struct enclave *e)
 	list_init(&e->channels.conns);
 	const struct settings *s = e->settings;
 	struct trunk_server_config trunks = {.wire = TRUNK_FRAMES,
-					     .most = s->trunk && e->crew->count == 1 ? s->limits.connections
-										     : 0,
+					     .room = s->trunk && e->crew->count == 1 ? room : NULL,
 					     .answer_ms = s->timeouts.enclave_connect,
 					     .on_strand = enclave_accept,
-					     .on_gone = on_trunk_gone,
+					     .on_promise = on_promise,
 					     .owner = e};
 	e->trunks = trunk_server_new(e->loop, &trunks);
 }

@@ -116,10 +116,13 @@ static void discard(struct opening *o)
 		dial_cancel(o->dial);
 		o->pool->dialling--;
 	}
-	if (o->conn) {
-		o->conn->taken = NULL;
-		on_idle(o->conn, o->conn->channel);
-	}
+	struct pooled *c = o->conn;
+	if (c)
+		c->taken = NULL;
+	if (c && channel_client_used(c->channel))
+		on_idle(c, c->channel);
+	else if (c)
+		drop(c);
 	free(o);
 }
 

@@ -6,7 +6,9 @@
 #include "base/mem.h"
 #include "net/bundle.h"
 
-#define FEWEST 16 /* strands that are worth a trunk */
+/* Strands of one trunk: fewer are not worth it, and each may come to hold a block or two of what it has not read. */
+#define FEWEST 16
+#define MOST   1024
 
 struct trunk {
 	struct trunk_server *server;
@@ -32,7 +34,6 @@ struct trunk_server {
 	struct loop *loop;
 	struct trunk_server_config config;
 	struct list trunks, answers;
-	unsigned promised;
 	bool draining;
 };
 
@@ -52,7 +53,6 @@ static void drop(struct trunk *k)
 {
 	bundle_free(k->bundle);
 	list_remove(&k->link);
-	k->server->promised -= k->promised;
 	free(k);
 }
 
@@ -64,7 +64,7 @@ static void on_gone(void *owner, struct bundle *b, const struct error *err)
 	log_write(err ? LOG_WARN : LOG_DEBUG, "trunk ended", LOG_STR("detail", err ? err->text : NULL));
 	k->bundle = NULL;
 	drop(k);
-	t->config.on_gone(t->config.owner);
+	t->config.on_promise(t->config.owner);
 }
 
 static void on_strand(void *owner, struct stream *s)
@@ -75,15 +75,16 @@ static void on_strand(void *owner, struct stream *s)
 
 static struct trunk *promise(struct trunk_server *t, const struct trunk_hello *hello, struct error *err)
 {
-	unsigned n = (t->config.most - t->promised) / 2;
+	unsigned n = t->config.room ? t->config.room(t->config.owner) / 2 : 0;
 	if (t->draining || n < FEWEST || find(t, hello->key)) {
 		error_set(err, ERR_LIMIT, "no trunk here: connections are taken one by one");
 		return NULL;
 	}
 	struct trunk *k = mem_zero(sizeof *k);
-	*k = (struct trunk){.server = t, .key = {hello->key[0], hello->key[1]}, .promised = n};
-	t->promised += n;
+	*k = (struct trunk){
+		.server = t, .key = {hello->key[0], hello->key[1]}, .promised = n < MOST ? n : MOST};
 	list_append(&t->trunks, &k->link);
+	t->config.on_promise(t->config.owner);
 	return k;
 }
 
@@ -112,16 +113,28 @@ static void forget(struct answer *a)
 	free(a);
 }
 
+/* It could not be given: what it promised is free again. */
+static void give_up(struct answer *a)
+{
+	struct trunk_server *t = a->server;
+	forget(a);
+	t->config.on_promise(t->config.owner);
+}
+
 static void on_timeout(struct timer *t)
 {
-	forget(container_of(t, struct answer, timer));
+	give_up(container_of(t, struct answer, timer));
 }
 
 static void on_answered(void *arg, const struct error *err)
 {
 	struct answer *a = arg;
 	struct trunk *k = a->hello.strand ? find(a->server, a->hello.key) : a->trunk;
-	if (!err && !a->no && k && (a->trunk || k->bundle)) {
+	if (err) {
+		give_up(a);
+		return;
+	}
+	if (!a->no && k && (a->trunk || k->bundle)) {
 		struct stream *s = a->stream;
 		a->stream = NULL;
 		if (a->trunk)
@@ -133,6 +146,24 @@ static void on_answered(void *arg, const struct error *err)
 	forget(a);
 }
 
+static bool is_strand(const struct stream *s)
+{
+	const char *transport = stream_transport(s);
+	return transport && strcmp(transport, BUNDLE_TRANSPORT) == 0;
+}
+
+static bool agree(struct answer *a, struct error *err)
+{
+	struct trunk_server *t = a->server;
+	if (is_strand(a->stream)) /* it could come to carry itself */
+		return error_set(err, ERR_PROTOCOL, "a strand is neither a trunk nor a lane");
+	if (a->hello.strand)
+		return find(t, a->hello.key) ||
+		       error_set(err, ERR_PROTOCOL, "there is no trunk with that key");
+	a->trunk = promise(t, &a->hello, err);
+	return a->trunk;
+}
+
 void trunk_server_take(struct trunk_server *t, struct stream *s, const struct trunk_hello *hello)
 {
 	struct answer *a = mem_zero(sizeof *a);
@@ -140,14 +171,7 @@ void trunk_server_take(struct trunk_server *t, struct stream *s, const struct tr
 	*a = (struct answer){.server = t, .stream = s, .hello = *hello};
 	list_append(&t->answers, &a->link);
 	buf_init(&a->text, TUNNEL_HEADER + TUNNEL_MESSAGE_MAX);
-	if (hello->strand) {
-		a->no = !find(t, hello->key);
-		if (a->no)
-			error_set(&err, ERR_PROTOCOL, "there is no trunk with that key");
-	} else {
-		a->trunk = promise(t, hello, &err);
-		a->no = !a->trunk;
-	}
+	a->no = !agree(a, &err);
 	if (a->no)
 		trunk_refusal_write(&a->text, t->config.wire, &err);
 	else
@@ -189,12 +213,15 @@ bool trunk_server_busy(const struct trunk_server *t)
 
 unsigned trunk_server_promised(const struct trunk_server *t)
 {
-	unsigned open = 0;
+	unsigned n = 0;
 	LIST_EACH (it, &t->trunks) {
 		const struct trunk *k = container_of(it, struct trunk, link);
-		open += k->bundle ? bundle_count(k->bundle) : 0;
+		if (!k->bundle)
+			n += k->promised;
+		else if (!bundle_leaving(k->bundle))
+			n += k->promised - bundle_count(k->bundle);
 	}
-	return t->promised - open;
+	return n;
 }
 
 void trunk_server_free(struct trunk_server *t)

@@ -1,7 +1,7 @@
 /*
  * The other end of trunks (proxy/trunk_client.h): those who have dialled us and said so. A strand is a connection
- * like any other and counts as one: of the limit each new trunk is promised half of what is not promised yet, so that
- * it may always open what it was promised, and there is always something left for who comes without one.
+ * like any other and counts as one: each new trunk is promised half of the room there is left, so that it may always
+ * open what it was promised, and there is always something left for who comes without one.
  */
 #ifndef PROXY_TRUNK_SERVER_H
 #define PROXY_TRUNK_SERVER_H
@@ -13,10 +13,11 @@ struct trunk_server;
 
 struct trunk_server_config {
 	enum trunk_wire wire;
-	unsigned most;	    /* connections of all kinds; 0: there are to be no trunks */
-	uint64_t answer_ms; /* how long an answer may take to be taken */
+	unsigned (*room)(
+		void *owner); /* connections, not promised either, that the limit leaves. NULL: no trunks */
+	uint64_t answer_ms;   /* how long an answer may take to be taken */
 	void (*on_strand)(void *owner, struct stream *s);
-	void (*on_gone)(void *owner); /* a trunk has ended: fewer connections are promised */
+	void (*on_promise)(void *owner); /* more or fewer connections are promised than before */
 	void *owner;
 };
 

@@ -11,14 +11,16 @@
 
 /* ---- admission ---- */
 
-static bool is_full(const struct tunnel *t)
+static unsigned room(void *owner)
 {
-	return t->stats->open + trunk_server_promised(t->trunks) >= t->most;
+	const struct tunnel *t = owner;
+	uint64_t taken = t->stats->open + trunk_server_promised(t->trunks);
+	return taken < t->most ? (unsigned)(t->most - taken) : 0;
 }
 
 static void admit(struct tunnel *t)
 {
-	bool full = is_full(t);
+	bool full = room(t) == 0;
 	for (size_t i = 0; i < t->listener_count; i++)
 		if (full)
 			listener_pause(t->listeners[i]);
@@ -28,7 +30,7 @@ static void admit(struct tunnel *t)
 
 static void check_drained(struct tunnel *t);
 
-static void on_trunk_gone(void *owner)
+static void on_promise(void *owner)
 {
 	admit(owner);
 	check_drained(owner);
@@ -48,10 +50,10 @@ struct tunnel *tunnel_new(struct loop *l, const struct settings *s, struct crew 
 	t->most_of_one = crew_share(crew, s->limits.connections_per_target);
 	list_init(&t->conns);
 	struct trunk_server_config trunks = {.wire = TRUNK_TUNNEL,
-					     .most = s->trunk && crew->count == 1 ? t->most : 0,
+					     .room = s->trunk && crew->count == 1 ? room : NULL,
 					     .answer_ms = s->timeouts.tunnel_request,
 					     .on_strand = tunnel_accept,
-					     .on_gone = on_trunk_gone,
+					     .on_promise = on_promise,
 					     .owner = t};
 	t->trunks = trunk_server_new(l, &trunks);
 	for (size_t i = 0; i < countof(t->targets); i++)
@@ -88,7 +90,7 @@ void tunnel_add_listener(struct tunnel *t, struct listener *li)
 	CHECK(t->listener_count < TUNNEL_LISTENERS);
 	t->listeners[t->listener_count++] = li;
 	allow_add_listener(&t->allow, &listener_address(li)->sa);
-	if (is_full(t))
+	if (room(t) == 0)
 		listener_pause(li);
 }
 
@@ -118,7 +120,8 @@ static void on_drained(struct task *task)
 
 static void check_drained(struct tunnel *t)
 {
-	if (t->on_drained && t->stats->open == 0 && !trunk_server_busy(t->trunks) && !task_posted(&t->drained))
+	if (t->on_drained && t->stats->open == 0 && !trunk_server_busy(t->trunks) &&
+	    !task_posted(&t->drained))
 		loop_post(t->loop, &t->drained, on_drained);
 }
 

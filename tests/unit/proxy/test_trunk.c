@@ -46,7 +46,8 @@ struct world {
 	struct trunk_client *client;
 	struct trunk_server *server;
 	struct trunk_stats stats;
-	unsigned dialled, gone;
+	unsigned most; /* connections that the server allows */
+	unsigned dialled, promises;
 	struct stream *hello; /* of a connection whose hello is being read */
 	struct tunnel_request request;
 	struct trunk_hello told;      /* the last one */
@@ -63,9 +64,16 @@ static void on_strand(void *owner, struct stream *s)
 	w->theirs[w->accepted++] = s;
 }
 
-static void on_gone(void *owner)
+static unsigned room(void *owner)
 {
-	((struct world *)owner)->gone++;
+	const struct world *w = owner;
+	unsigned taken = w->accepted + trunk_server_promised(w->server);
+	return w->most > taken ? w->most - taken : 0;
+}
+
+static void on_promise(void *owner)
+{
+	((struct world *)owner)->promises++;
 }
 
 static void on_hello(void *arg, struct block *b, const struct error *err)
@@ -107,11 +115,12 @@ static void on_accept(void *arg, struct stream *s)
 
 static void serve(struct world *w, unsigned most)
 {
+	w->most = most;
 	struct trunk_server_config config = {.wire = w->wire,
-					     .most = most,
+					     .room = most ? room : NULL,
 					     .answer_ms = 5000,
 					     .on_strand = on_strand,
-					     .on_gone = on_gone,
+					     .on_promise = on_promise,
 					     .owner = w};
 	w->server = trunk_server_new(w->loop, &config);
 }
@@ -284,7 +293,7 @@ static void promises(void **state)
 	UNTIL(w.loop, second.up == 1);
 	assert_int_equal(trunk_server_promised(w.server), 16);
 	trunk_client_free(other);
-	UNTIL(w.loop, w.gone == 1);
+	UNTIL(w.loop, trunk_server_promised(w.server) == 0);
 	assert_int_equal(trunk_server_promised(w.server), 0);
 	stream_close(w.mine[3]);
 	w.mine[3] = NULL;
@@ -414,7 +423,7 @@ static void drained(void **state)
 	talker_start(&there, w.theirs[0], 2, 90000, 4000, 1);
 	UNTIL(w.loop, here.heard_end && there.heard_end);
 	assert_false(here.wrong || there.wrong || here.send_failed || there.send_failed);
-	assert_int_equal(w.gone, 0);
+	assert_true(trunk_server_busy(w.server));
 	w.mine[0] = w.theirs[0] = NULL;
 	talker_close(&here);
 	talker_close(&there);
@@ -422,7 +431,7 @@ static void drained(void **state)
 		stream_close(w.mine[i]);
 		w.mine[i] = NULL;
 	}
-	UNTIL(w.loop, w.gone == 1 && w.stats.up == 0);
+	UNTIL(w.loop, !trunk_server_busy(w.server) && w.stats.up == 0);
 	assert_int_equal(w.stats.lost, 0);
 	finish(&w);
 }
@@ -445,7 +454,7 @@ static void doubted(void **state)
 	stream_close(w.mine[0]);
 	stream_close(w.theirs[0]);
 	w.mine[0] = w.theirs[0] = NULL;
-	UNTIL(w.loop, w.gone == 1 && w.stats.up == 1);
+	UNTIL(w.loop, w.stats.up == 1);
 	finish(&w);
 }
 
@@ -516,6 +525,30 @@ static void strange_lane(void **state)
 	finish(&w);
 }
 
+/* A strand that says it is the lane of itself, or a trunk, is told that it is none. */
+static void nested(void **state)
+{
+	(void)state;
+	for (uint32_t lane = 0; lane < 2; lane++) {
+		struct world w;
+		struct wire here;
+		start(&w, TRUNK_FRAMES, 200);
+		up(&w);
+		open_one(&w);
+		UNTIL(w.loop, w.accepted == 1);
+		struct trunk_hello hello = {.key = {w.told.key[0], w.told.key[1] + !lane}, .strand = lane};
+		trunk_server_take(w.server, w.theirs[0], &hello);
+		w.theirs[0] = NULL;
+		wire_start(&here, w.mine[0], 10);
+		w.mine[0] = NULL;
+		UNTIL(w.loop, here.heard_end);
+		assert_true(wire_heard(&here, "a strand is neither"));
+		wire_free(&here);
+		UNTIL(w.loop, trunk_server_promised(w.server) == 100);
+		finish(&w);
+	}
+}
+
 /* Nothing here may outlive its owner, whatever it is in the middle of. */
 static void freed_at_every_turn(void **state)
 {
@@ -544,19 +577,13 @@ static void freed_at_every_turn(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(answers),
-		cmocka_unit_test(opened),
-		cmocka_unit_test(promises),
-		cmocka_unit_test(outdated),
-		cmocka_unit_test(refused),
-		cmocka_unit_test(nobody_there),
-		cmocka_unit_test(silent),
-		cmocka_unit_test(lost),
-		cmocka_unit_test(drained),
-		cmocka_unit_test(doubted),
-		cmocka_unit_test(lanes),
-		cmocka_unit_test(strange_lane),
-		cmocka_unit_test(freed_at_every_turn),
+		cmocka_unit_test(answers),  cmocka_unit_test(opened),
+		cmocka_unit_test(promises), cmocka_unit_test(outdated),
+		cmocka_unit_test(refused),  cmocka_unit_test(nobody_there),
+		cmocka_unit_test(silent),   cmocka_unit_test(lost),
+		cmocka_unit_test(drained),  cmocka_unit_test(doubted),
+		cmocka_unit_test(lanes),    cmocka_unit_test(strange_lane),
+		cmocka_unit_test(nested),   cmocka_unit_test(freed_at_every_turn),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
