@@ -13,6 +13,10 @@
 #define AGAIN_MAX_MS 5000
 #define REFUSED_MS   30000
 
+/* Whatever the other side says, and however long it keeps what we have closed. */
+#define STRANDS_MAX 8192
+#define TRUNKS_MAX  8 /* on their way out; meanwhile there is none */
+
 /* One trunk: being dialled, up, or on its way out. */
 struct trunk {
 	struct trunk_client *client;
@@ -133,12 +137,13 @@ static void on_up(void *arg, struct stream *s, uint32_t strands, bool refused, c
 		later(t, refused ? REFUSED_MS : t->pause_ms);
 		return;
 	}
+	unsigned most = strands < STRANDS_MAX ? strands : STRANDS_MAX;
 	struct bundle_config config = {
-		.side = BUNDLE_DIALS, .most = strands, .on_bulk = on_bulk, .on_gone = on_gone, .owner = k};
+		.side = BUNDLE_DIALS, .most = most, .on_bulk = on_bulk, .on_gone = on_gone, .owner = k};
 	k->bundle = bundle_new(s, &config);
 	t->config.stats->up++;
 	t->pause_ms = AGAIN_MIN_MS;
-	log_write(LOG_DEBUG, "trunk", LOG_STR("to", t->config.to.text), LOG_UINT("strands", strands));
+	log_write(LOG_DEBUG, "trunk", LOG_STR("to", t->config.to.text), LOG_UINT("strands", most));
 }
 
 static void dial(struct trunk_client *t)
@@ -155,7 +160,12 @@ static void dial(struct trunk_client *t)
 
 static void on_again(struct timer *timer)
 {
-	dial(container_of(timer, struct trunk_client, again));
+	struct trunk_client *t = container_of(timer, struct trunk_client, again);
+	unsigned leaving = 0;
+	LIST_EACH (it, &t->trunks)
+		leaving++;
+	if (leaving < TRUNKS_MAX) /* else again when one has gone */
+		dial(t);
 }
 
 /* The bundle that strands are opened on; NULL: there is none. */

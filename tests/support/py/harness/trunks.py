@@ -1,0 +1,43 @@
+"""Trunks seen from outside: who has how many connections, and that one is up."""
+import re
+import time
+
+UP = {"logging_level": "debug"}  # a role that logs when its trunk is up
+
+
+def connections(address):
+    """How many connections have been made to a unix socket and not been closed by whoever took them."""
+    path = address.removeprefix("unix:")
+    with open("/proc/net/unix") as lines:
+        fields = [line.split() for line in lines]
+    return sum(len(f) == 8 and f[7] == path and f[5] == "03" for f in fields)  # not the listener itself
+
+
+def wait_until(condition, what, seconds=15):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, what() if callable(what) else what
+        time.sleep(0.02)
+
+
+def wait_trunk(process, which="", start=0):
+    """Until the trunk is up that `process`, which logs with UP, dials. start: the line from which on."""
+    process.wait_line(rf"msg=trunk to=\S*{which}", start=start)
+
+
+def trunk_chain(start_chain, **settings):
+    """A chain of which both trunks are up."""
+    for role in ("host", "enclave"):
+        settings[role] = {**UP, **settings.get(role, {})}
+    chain = start_chain(**settings)
+    wait_trunk(chain.enclave, "tunnel.sock")
+    wait_trunk(chain.host, "enclave.sock")
+    return chain
+
+
+def counter(front, name, role):
+    """A number of /metrics."""
+    text = front.get("/metrics").body.decode()
+    values = re.findall(rf'^nitroproxy_{name}{{role="{role}"}} (\S+)$', text, re.MULTILINE)
+    assert len(values) == 1, f"{name} of {role} stands {len(values)} times in\n{text}"
+    return float(values[0])
