@@ -246,14 +246,12 @@ def test_who_comes_and_goes_at_the_limit(start_chain, origin):
     url = origin.serve(lambda connection, _request: connection.wait_gone())
     crowd = []
     for turn in range(12):
-        leaving, crowd = crowd, []
-        for _ in range(16):
-            client = chain.front.connect()
-            client.send_request("GET", f"/{url}")
-            crowd.append(client)
-        origin.wait_for(lambda o, n=(turn + 1) * 16: len(o.seen(url)) >= n)
-        for client in leaving:
+        for client in crowd:
             reset(client)
+        crowd = [chain.front.connect() for _ in range(16)]
+        for client in crowd:
+            client.send_request("GET", f"/{url}")
+        origin.wait_for(lambda o, n=(turn + 1) * 16: len(o.seen(url)) >= n)
     for client in crowd:
         reset(client)
     assert chain.front.get(f"{origin.url}/bytes/7").body == pattern(7)
