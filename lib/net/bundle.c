@@ -33,10 +33,18 @@ static void on_ending(struct task *t)
 	bundle_lost(container_of(t, struct bundle, ending), NULL);
 }
 
+static void on_linger(struct timer *t)
+{
+	bundle_lost(container_of(t, struct bundle, beat), NULL);
+}
+
 void bundle_check_ending(struct bundle *b)
 {
-	if (b->leaving && b->count == 0 && b->config.side == BUNDLE_DIALS && !b->out.filling &&
-	    !b->out.sending && !task_posted(&b->ending))
+	if (!b->leaving || b->count || b->out.filling || b->out.sending)
+		return;
+	if (b->config.side == BUNDLE_ACCEPTS && b->beat.fn != on_linger)
+		timer_start(b->loop, &b->beat, BUNDLE_LINGER, on_linger);
+	else if (b->config.side == BUNDLE_DIALS && !task_posted(&b->ending))
 		loop_post_last(b->loop, &b->ending, on_ending);
 }
 

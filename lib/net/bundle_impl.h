@@ -21,6 +21,7 @@
 #define BUNDLE_QUIET   10000 /* ms without a word from the other side, and it is asked.. */
 #define BUNDLE_DEAD    5000  /* ..and given up this much later */
 #define BUNDLE_SILENCE 60000 /* who is not asked for so long gives up, too */
+#define BUNDLE_LINGER  1000  /* who accepts waits so long for the end of a bundle that is over */
 
 enum bundle_type {
 	BUNDLE_OPEN = 1,
@@ -100,6 +101,7 @@ struct strand {
 		bool dry;	       /* it was read to its end */
 		bool writing;	       /* a write or shutdown is pending there */
 		bool shut;
+		struct timer patience; /* from its end to the carrier's word for it */
 	} lane;
 };
 
@@ -110,7 +112,7 @@ void bundle_add(struct bundle *b, struct strand *st);
 void bundle_forget(struct strand *st);
 /*
  * It was the last one, no others will come, and all is said: who dials ends the bundle, from the loop. Who accepts
- * hears that: if he did it, what he said last could be lost by what he has not read.
+ * waits for that a moment: if he did it, what he said last could be lost by what he has not read.
  */
 void bundle_check_ending(struct bundle *b);
 /* No strand would have got or given anything more. */
@@ -123,6 +125,7 @@ void bundle_lost(struct bundle *b, const struct error *err);
 void strand_is_bulk(struct strand *st);
 /* The other side has gone over to where nobody is. */
 void strand_astray(struct strand *st);
+void lane_drop(struct strand *st, bool abort);
 /* False: nothing comes that way, or no more. */
 bool lane_read(struct strand *st);
 void lane_write(struct strand *st);

@@ -56,6 +56,16 @@ void strand_is_bulk(struct strand *st)
 
 /* ---- reading ---- */
 
+static void on_impatient(struct timer *t)
+{
+	struct strand *st = container_of(t, struct strand, lane.patience);
+	struct error cut;
+	if (st->ended)
+		return;
+	error_set(&cut, ERR_RESET, "%s: a connection that ended without a word", stream_name(&st->base));
+	strand_over(st, &cut);
+}
+
 static void on_read(void *arg, struct block *b, const struct error *err)
 {
 	struct strand *st = arg;
@@ -64,7 +74,19 @@ static void on_read(void *arg, struct block *b, const struct error *err)
 		st->lane.dry = true;
 	if (err)
 		strand_blame(st, err);
+	else if (!b && !st->ended)
+		timer_start(st->base.loop, &st->lane.patience, BUNDLE_DEAD, on_impatient);
 	strand_deliver(st);
+}
+
+void lane_drop(struct strand *st, bool abort)
+{
+	timer_stop(st->base.loop, &st->lane.patience);
+	if (abort)
+		stream_abort(st->lane.stream);
+	else
+		stream_close(st->lane.stream);
+	st->lane.stream = NULL;
 }
 
 bool lane_read(struct strand *st)

@@ -94,11 +94,7 @@ static void leave(struct strand *st, unsigned last_word)
 		return;
 	st->closed = true;
 	st->say = (st->say & SAY_OPEN) | last_word;
-	if (last_word == SAY_RESET)
-		stream_abort(st->lane.stream);
-	else
-		stream_close(st->lane.stream);
-	st->lane.stream = NULL;
+	lane_drop(st, last_word == SAY_RESET);
 }
 
 static void strand_close(struct stream *s)

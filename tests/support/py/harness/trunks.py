@@ -1,5 +1,6 @@
 """Trunks seen from outside: who has how many connections, and that one is up."""
 import re
+import struct
 import time
 
 UP = {"logging_level": "debug"}  # a role that logs when its trunk is up
@@ -41,3 +42,31 @@ def counter(front, name, role):
     values = re.findall(rf'^nitroproxy_{name}{{role="{role}"}} (\S+)$', text, re.MULTILINE)
     assert len(values) == 1, f"{name} of {role} stands {len(values)} times in\n{text}"
     return float(values[0])
+
+
+# ---- for who speaks it himself: net/bundle.h ---------------------------------------------------------------------------
+
+OPEN, CREDIT, END, CLOSE, RESET, MOVE, MOVED, DATA, LEAVE, PING, PONG = range(1, 12)
+
+
+def strand_frame(kind, strand=0, payload=b"", length=None):
+    """length: what it says, whatever there is."""
+    length = len(payload) if length is None else length
+    return struct.pack("!II", kind << 24 | length, strand) + payload
+
+
+def exactly(sock, count):
+    data = b""
+    while len(data) < count:
+        more = sock.recv(count - len(data))
+        if not more:
+            raise EOFError
+        data += more
+    return data
+
+
+def read_strand_frame(sock):
+    """kind, strand, length, payload"""
+    head, strand = struct.unpack("!II", exactly(sock, 8))
+    kind, length = head >> 24, head & 0xffffff
+    return kind, strand, length, exactly(sock, length) if kind == DATA else b""
