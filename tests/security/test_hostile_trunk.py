@@ -2,7 +2,6 @@
 Trunks whose other side is not ours: a host that breaks each rule of lib/net/bundle.h in front of a real enclave, and a
 tunnel that does behind it. What is carried may be lost; nobody else notices, nothing grows, and nothing hangs.
 """
-import itertools
 import json
 import os
 import pathlib
@@ -301,13 +300,11 @@ def test_uploads_that_nobody_takes(chain, origin, bounded, beside):
             host.send(strand_frame(OPEN, i) + strand_frame(DATA, i, post(url, 50_000_000)))
         origin.wait_for(lambda o: len(o.seen(url)) == 30)
         end = time.monotonic() + 3
-        pieces = itertools.cycle(strand_frame(DATA, i, frame(F_DATA, pattern(8000))) for i in range(1, 31))
-        sent = dict.fromkeys(range(1, 31), len(post(url, 50_000_000)))
-        room = {i: WINDOW - n for i, n in sent.items()}
+        room = dict.fromkeys(range(1, 31), WINDOW - len(post(url, 50_000_000)))
         host.socket.settimeout(0.3)
         try:
             while time.monotonic() < end:
-                for i in [i for i in room if room[i] >= 8005]:
+                for i in [i for i, left in room.items() if left >= 8005]:
                     host.send(strand_frame(DATA, i, frame(F_DATA, pattern(8000))))
                     room[i] -= 8005
                 kind, strand, length, _ = read_strand_frame(host.socket)
@@ -315,7 +312,6 @@ def test_uploads_that_nobody_takes(chain, origin, bounded, beside):
                     room[strand] += length
         except TimeoutError:
             pass  # no window is open any more
-        del pieces
         assert chain.front.get(f"{origin.url}/bytes/7").body == pattern(7)
         go_on.set()
 
@@ -346,9 +342,8 @@ def test_lanes_that_are_none(chain, origin, beside):
             assert lane.is_closed()
         with Host(chain, host.key, 1) as lane, Host(chain, host.key, 1) as second:
             assert lane.taken and second.is_closed()
-            second_data = get(f"{origin.url}/bytes/5")
             host.send(strand_frame(MOVED, 1))
-            lane.send(second_data)
+            lane.send(get(f"{origin.url}/bytes/5"))
             assert host.read_answer(1, lane.socket)[1] == (F_DATA, pattern(5))
     wait_until(lambda: chain.enclave.descriptors() <= descriptors + 4, "descriptors are left")
 
@@ -589,22 +584,20 @@ def test_a_tunnel_that_is_none_of_ours(start_chain, origin, kind, name):
 
 def test_strands_that_are_never_given_back(start_chain, origin):
     """A tunnel that closes none of what we have closed: it may keep so many, and then there are connections."""
-    chain = start_chain(start=False, enclave={**SHORT, "logging_level": "warn"})
+    chain = start_chain(start=False, enclave=SHORT)
     bad = Tunnel(chain.sockets["tunnel"], to_each([of(DATA, REFUSED)]))
     chain.start("enclave")
     wait_until(lambda: bad.trunks == 1, "no trunk was asked for")
-    with chain.inner.connect() as client:
-        for _ in range(300):
-            client.send_request("GET", f"/{origin.url}/bytes/7")
-            assert client.response().status == 502
     before = rss(chain.enclave)
+    statuses = []
     with chain.inner.connect() as client:
-        for _ in range(3000):
+        while len(statuses) < (500 if SANITIZED else 10_000) and 504 not in statuses[-1:]:
             client.send_request("GET", f"/{origin.url}/bytes/7")
-            assert client.response().status == 502
+            statuses.append(client.response().status)
+    assert set(statuses[:-1]) == {502} and bad.trunks == 1
     if not SANITIZED:
-        assert rss(chain.enclave) - before < 8 << 20
-    assert bad.trunks == 1
+        assert statuses[-1] == 504, "the strands are without a limit"  # a connection, which it meets with silence
+        assert rss(chain.enclave) - before < 16 << 20
     bad.end()
     chain.start("tunnel")
     wait_until(lambda: chain.inner.get(f"{origin.url}/bytes/7").status == 200, "no request is served")
@@ -628,8 +621,11 @@ def test_trunks_that_are_left_and_never_end(start_chain, origin):
 
 
 def test_an_answer_that_is_cut_with_its_lane(start_chain, origin):
-    """Bulk over a real tunnel that somebody stands in front of: the lane ends early, and the client sees a cut body."""
-    chain = start_chain(start=False)
+    """
+    Bulk over a real tunnel that somebody stands in front of: the lane ends early, and the client sees a cut body. That is
+    a matter of time limits: an end of a lane has no meaning before the carrier has told how the strand ends.
+    """
+    chain = start_chain(start=False, enclave={"timeouts_response_stall": "2s"}, tunnel={"timeouts_drain": "1s"})
     path = chain.sockets["tunnel"].removeprefix("unix:")
     lanes = []
 
