@@ -211,7 +211,7 @@ def start_hybrid(start_chain, tmp_path):
     guests = []
 
     def start(trunk):
-        chain = start_chain(start=False, host={
+        chain = start_chain(start=False, enclave={"trunk": trunk}, host={
             "enclave": f"hybrid:{tmp_path}/v:5000", "host_proxy_enclave_log": "false", "trunk": trunk,
             "logging_level": "debug"})
         guest = HybridVsock(tmp_path / "v", chain.sockets["enclave"].removeprefix("unix:"))

@@ -87,7 +87,7 @@ def test_restarted_under_load(start_chain, origin, role, number):
     finally:
         load.end()
     load.assert_right()
-    if number == signal.SIGTERM:
+    if number == signal.SIGTERM and role == "enclave":  # a tunnel's time is over before its busy connections are
         assert counter(chain.front, "trunk_lost_total", dialler) == 0
     wait_until(lambda: counter(chain.front, "trunk_up", dialler) == 1, "no trunk is up")
 
