@@ -45,8 +45,6 @@
 
 struct bundle;
 
-#define BUNDLE_TRANSPORT "bundle" /* stream_transport of strands */
-
 enum bundle_side { BUNDLE_DIALS, BUNDLE_ACCEPTS };
 
 struct bundle_config {
@@ -89,5 +87,8 @@ void bundle_leave(struct bundle *b);
 bool bundle_leaving(const struct bundle *b);
 bool bundle_has_room(const struct bundle *b);  /* for one more strand */
 unsigned bundle_count(const struct bundle *b); /* strands */
+
+/* s is a strand, or goes over one. */
+bool bundle_carries(const struct stream *s);
 
 #endif

@@ -124,10 +124,17 @@ static void strand_peer(const struct stream *s, struct stream_peer *peer)
 }
 
 /* Not the carrier's: what half-closes, and how a break is seen, are the bundle's own. */
+static const char transport_name[] = "bundle";
+
 static const char *strand_transport(const struct stream *s)
 {
 	(void)s;
-	return BUNDLE_TRANSPORT;
+	return transport_name;
+}
+
+bool bundle_carries(const struct stream *s)
+{
+	return stream_transport(s) == transport_name;
 }
 
 static const struct stream_ops strand_ops = {

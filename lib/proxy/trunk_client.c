@@ -192,8 +192,7 @@ struct stream *trunk_client_open(struct trunk_client *t)
 bool trunk_client_outdates(struct trunk_client *t, const struct stream *s)
 {
 	struct bundle *b = current(t);
-	const char *transport = stream_transport(s);
-	return b && bundle_has_room(b) && !(transport && strcmp(transport, BUNDLE_TRANSPORT) == 0);
+	return b && bundle_has_room(b) && !bundle_carries(s);
 }
 
 void trunk_client_doubt(struct trunk_client *t)

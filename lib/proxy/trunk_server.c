@@ -146,16 +146,10 @@ static void on_answered(void *arg, const struct error *err)
 	forget(a);
 }
 
-static bool is_strand(const struct stream *s)
-{
-	const char *transport = stream_transport(s);
-	return transport && strcmp(transport, BUNDLE_TRANSPORT) == 0;
-}
-
 static bool agree(struct answer *a, struct error *err)
 {
 	struct trunk_server *t = a->server;
-	if (is_strand(a->stream)) /* it could come to carry itself */
+	if (bundle_carries(a->stream)) /* it could come to carry itself */
 		return error_set(err, ERR_PROTOCOL, "a strand is neither a trunk nor a lane");
 	if (a->hello.strand)
 		return find(t, a->hello.key) ||
