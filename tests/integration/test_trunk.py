@@ -242,16 +242,17 @@ def test_mixed(start_chain, origin, settings):
 
 def test_who_comes_and_goes_at_the_limit(start_chain, origin):
     """A trunk's strands are all used, their clients leave and others come in the same moment: it holds."""
-    chain = trunk_chain(start_chain, enclave={"limits_connections": 32}, host={"host_proxy_max_retries": "0"})
+    chain = trunk_chain(start_chain, enclave={"limits_connections": 40}, host={"host_proxy_max_retries": "0"})
     url = origin.serve(lambda connection, _request: connection.wait_gone())
-    crowd = []
+    crowd, size = [], chain.host.strands
+    assert 16 <= size <= 20, size  # half of what was free: the harness's own question may have been there still
     for turn in range(12):
         for client in crowd:
             reset(client)
-        crowd = [chain.front.connect() for _ in range(16)]
+        crowd = [chain.front.connect() for _ in range(size)]
         for client in crowd:
             client.send_request("GET", f"/{url}")
-        origin.wait_for(lambda o, n=(turn + 1) * 16: len(o.seen(url)) >= n)
+        origin.wait_for(lambda o, n=(turn + 1) * size: len(o.seen(url)) >= n)
     for client in crowd:
         reset(client)
     assert chain.front.get(f"{origin.url}/bytes/7").body == pattern(7)

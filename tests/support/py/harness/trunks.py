@@ -22,17 +22,17 @@ def wait_until(condition, what, seconds=15):
 
 
 def wait_trunk(process, which="", start=0):
-    """Until the trunk is up that `process`, which logs with UP, dials. start: the line from which on."""
-    process.wait_line(rf"msg=trunk to=\S*{which}", start=start)
+    """Until the trunk is up that `process`, which logs with UP, dials: its strands. start: the line from which on."""
+    return int(process.wait_line(rf"msg=trunk to=\S*{which} strands=(\d+)", start=start)[1])
 
 
 def trunk_chain(start_chain, **settings):
-    """A chain of which both trunks are up."""
+    """A chain of which both trunks are up; `strands` of a role: what its trunk may carry at a time."""
     for role in ("host", "enclave"):
         settings[role] = {**UP, **settings.get(role, {})}
     chain = start_chain(**settings)
-    wait_trunk(chain.enclave, "tunnel.sock")
-    wait_trunk(chain.host, "enclave.sock")
+    chain.enclave.strands = wait_trunk(chain.enclave, "tunnel.sock")
+    chain.host.strands = wait_trunk(chain.host, "enclave.sock")
     return chain
 
 
