@@ -53,7 +53,7 @@ run_tests() { # [--suite NAME]
 		stage dev
 	fi
 	if wanted security soak cost; then
-		build release nitroproxy
+		build release nitroproxy fail_alloc short_writes bad_nsm
 		stage release -L '^release$'
 	fi
 	if wanted threads; then
