@@ -94,6 +94,8 @@ static void destroy(struct bundle *b, const struct error *err)
 	timer_stop(b->loop, &b->beat);
 	task_cancel(&b->ending);
 	task_cancel(&b->out.flush);
+	task_cancel(&b->in.more);
+	block_put(b->in.from);
 	stream_close(b->carrier);
 	block_put(b->out.filling);
 	block_put(b->out.sending); /* it was lent to the carrier */

@@ -48,10 +48,12 @@ struct bundle {
 	struct task ending;
 	struct {
 		uint8_t header[BUNDLE_HEADER];
-		size_t have;	   /* bytes of the header */
-		struct strand *to; /* whose payload comes now; NULL: nobody's */
-		size_t left;	   /* of the payload */
-		bool heard;	   /* anything, since the timer last looked */
+		size_t have;	    /* bytes of the header */
+		struct strand *to;  /* whose payload comes now; NULL: nobody's */
+		size_t left;	    /* of the payload */
+		bool heard;	    /* anything, since the timer last looked */
+		struct block *from; /* being taken apart.. */
+		struct task more;   /* ..and there is more of it */
 	} in;
 	struct {
 		struct block *filling; /* NULL: nothing to say */

@@ -165,12 +165,14 @@ static void take_payload(struct bundle *b, struct block *from)
 		strand_deliver(st);
 }
 
-static bool take(struct bundle *b, struct block *from, struct error *err)
+/* Until something was given to a strand, or all is taken. */
+static bool take(struct bundle *b, struct error *err)
 {
+	struct block *from = b->in.from;
 	while (from->len) {
 		if (b->in.left) {
 			take_payload(b, from);
-			continue;
+			return true;
 		}
 		size_t missing = BUNDLE_HEADER - b->in.have;
 		size_t n = from->len < missing ? from->len : missing;
@@ -186,24 +188,45 @@ static bool take(struct bundle *b, struct block *from, struct error *err)
 	return true;
 }
 
+static void take_apart(struct bundle *b);
+
+static void on_more(struct task *t)
+{
+	take_apart(container_of(t, struct bundle, in.more));
+}
+
+/*
+ * A strand's bytes are worked on before the next one gets its own: a few blocks do for hundreds of strands, and what
+ * they hold is still in the cache.
+ */
+static void take_apart(struct bundle *b)
+{
+	struct error wrong;
+	if (!take(b, &wrong)) {
+		bundle_lost(b, &wrong);
+	} else if (b->in.from->len) {
+		loop_post(b->loop, &b->in.more, on_more);
+	} else {
+		block_put(b->in.from);
+		b->in.from = NULL;
+		bundle_read(b);
+	}
+}
+
 static void on_read(void *arg, struct block *from, const struct error *err)
 {
 	struct bundle *b = arg;
-	struct error wrong;
+	struct error closed;
 	if (!from) {
 		bool whole = !err && bundle_nothing_lost(b);
 		if (!err)
-			error_set(&wrong, ERR_RESET, "%s was closed", stream_name(b->carrier));
-		bundle_lost(b, whole ? NULL : err ? err : &wrong);
+			error_set(&closed, ERR_RESET, "%s was closed", stream_name(b->carrier));
+		bundle_lost(b, whole ? NULL : err ? err : &closed);
 		return;
 	}
 	b->in.heard = true;
-	bool fine = take(b, from, &wrong);
-	block_put(from);
-	if (!fine)
-		bundle_lost(b, &wrong);
-	else
-		bundle_read(b);
+	b->in.from = from;
+	take_apart(b);
 }
 
 void bundle_read(struct bundle *b)

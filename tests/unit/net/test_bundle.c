@@ -270,6 +270,71 @@ static void a_turn_is_a_write(void **state)
 	loop_free(l);
 }
 
+struct ten {
+	struct bundle_pair t;
+	struct stream *here[10], *there[10];
+	bool written[10];
+	size_t most; /* blocks in use while somebody hears his word */
+	int heard, failed;
+	bool stop; /* with the first word */
+};
+
+static void on_word(void *arg, struct block *b, const struct error *err)
+{
+	struct ten *k = arg;
+	size_t used = loop_blocks(k->t.loop)->used;
+	k->most = used > k->most ? used : k->most;
+	k->heard += b != NULL;
+	k->failed += err != NULL;
+	block_put(b);
+	if (k->stop)
+		bundle_free(k->t.accepts.bundle);
+	if (k->stop)
+		k->t.accepts.bundle = NULL;
+	k->stop = false;
+}
+
+static void ten_start(struct ten *k)
+{
+	bundle_pair_start(&k->t, OVER_SOCKETS, 10);
+	for (int i = 0; i < 10; i++)
+		k->here[i] = bundle_pair_open(&k->t, &k->there[i]);
+	for (int i = 0; i < 10; i++) {
+		stream_read(k->there[i], on_word, k);
+		stream_write(k->here[i], &SPAN("hello"), 1, on_written, &k->written[i]);
+	}
+}
+
+static void ten_end(struct ten *k)
+{
+	for (int i = 0; i < 10; i++) {
+		stream_close(k->here[i]);
+		stream_close(k->there[i]);
+	}
+	bundle_pair_end(&k->t);
+}
+
+/* All ten words come in one read, and each is worked on before the next one is given a block. */
+static void a_few_blocks_do_for_all(void **state)
+{
+	(void)state;
+	struct ten k = {0};
+	ten_start(&k);
+	UNTIL(k.t.loop, k.heard == 10);
+	assert_in_range(k.most, 2, 3); /* what was read, and one or two strands' */
+	ten_end(&k);
+}
+
+static void an_end_between_two_words(void **state)
+{
+	(void)state;
+	struct ten k = {.stop = true};
+	ten_start(&k);
+	UNTIL(k.t.loop, k.heard + k.failed == 10);
+	assert_in_range(k.heard, 1, 2);
+	ten_end(&k);
+}
+
 /* ---- how many ---- */
 
 static void no_more_than_agreed(void **state)
@@ -325,6 +390,8 @@ int main(void)
 		cmocka_unit_test(a_read_taken_back_loses_nothing),
 		cmocka_unit_test(who_does_not_read_holds_up_himself),
 		cmocka_unit_test(a_turn_is_a_write),
+		cmocka_unit_test(a_few_blocks_do_for_all),
+		cmocka_unit_test(an_end_between_two_words),
 		cmocka_unit_test(no_more_than_agreed),
 		cmocka_unit_test(churn_at_the_limit),
 	};
