@@ -88,7 +88,9 @@ bool bundle_leaving(const struct bundle *b);
 bool bundle_has_room(const struct bundle *b);  /* for one more strand */
 unsigned bundle_count(const struct bundle *b); /* strands */
 
-/* s is a strand, or goes over one. */
+/* s is a strand, or goes over one.. */
 bool bundle_carries(const struct stream *s);
+/* ..of a bundle that takes no new ones, or has gone. */
+bool bundle_leaves_with(const struct stream *s);
 
 #endif

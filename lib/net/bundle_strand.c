@@ -123,18 +123,26 @@ static void strand_peer(const struct stream *s, struct stream_peer *peer)
 		stream_peer(st->bundle->carrier, peer);
 }
 
-/* Not the carrier's: what half-closes, and how a break is seen, are the bundle's own. */
-static const char transport_name[] = "bundle";
+/*
+ * Not the carrier's: what half-closes, and how a break is seen, are the bundle's own. Which of the two it is answers
+ * those who ask through the layers above a strand.
+ */
+static const char transport_name[] = "bundle", leaving_name[] = "bundle";
 
 static const char *strand_transport(const struct stream *s)
 {
-	(void)s;
-	return transport_name;
+	const struct strand *st = container_of(s, struct strand, base);
+	return st->bundle && !st->bundle->leaving ? transport_name : leaving_name;
+}
+
+bool bundle_leaves_with(const struct stream *s)
+{
+	return stream_transport(s) == leaving_name;
 }
 
 bool bundle_carries(const struct stream *s)
 {
-	return stream_transport(s) == transport_name;
+	return stream_transport(s) == transport_name || bundle_leaves_with(s);
 }
 
 static const struct stream_ops strand_ops = {

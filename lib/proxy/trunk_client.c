@@ -191,8 +191,10 @@ struct stream *trunk_client_open(struct trunk_client *t)
 
 bool trunk_client_outdates(struct trunk_client *t, const struct stream *s)
 {
+	if (bundle_carries(s))
+		return bundle_leaves_with(s);
 	struct bundle *b = current(t);
-	return b && bundle_has_room(b) && !bundle_carries(s);
+	return b && bundle_has_room(b);
 }
 
 void trunk_client_doubt(struct trunk_client *t)

@@ -27,8 +27,9 @@ void trunk_client_free(struct trunk_client *t);
 /* NULL: dial. t NULL: likewise. */
 struct stream *trunk_client_open(struct trunk_client *t);
 /*
- * For pools: s was dialled while there was no trunk, and its successor would be a strand. An application that is busy
- * from its first second would otherwise stay with such connections for ever.
+ * For pools: s is not worth keeping. It goes over a trunk that is on its way out, which would have to stay for it; or it
+ * was dialled while there was no trunk, and its successor would be a strand: an application that is busy from its first
+ * second would otherwise stay with such connections for ever.
  */
 bool trunk_client_outdates(struct trunk_client *t, const struct stream *s);
 /* Something on it has gone unanswered for long: no new strands on this one. */

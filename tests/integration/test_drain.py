@@ -1,4 +1,5 @@
 """How the roles end: what runs is finished, nothing new is begun, and a second signal means now."""
+import os
 import signal
 import threading
 
@@ -6,6 +7,7 @@ import pytest
 from harness.client import Cut
 from harness.origin import pattern
 from harness.process import Process
+from harness.trunks import trunk_chain
 
 ROLES = ["host", "enclave", "tunnel"]
 
@@ -58,6 +60,34 @@ def test_idle_means_at_once(start_chain, origin, role):
         process = chain.processes[role]
         process.signal(signal.SIGTERM)
         assert process.wait(10) == 0
+
+
+@pytest.mark.skipif(os.environ.get("NITROPROXY_TRUNK") == "false",
+                    reason="without a trunk nobody tells that he wants to go")
+@pytest.mark.parametrize("role", ["tunnel", "enclave"])
+def test_under_load_it_is_over_as_soon(start_chain, origin, role):
+    """What leaves a trunk is not used again: requests that keep coming do not hold up who wants to go."""
+    chain = trunk_chain(start_chain, **{role: {"timeouts_drain": "60s"}})
+    sizes, over, busy = (1, 10, 1000, 20_000), threading.Event(), threading.Semaphore(0)
+
+    def client(size):
+        while not over.is_set():
+            chain.front.get(f"{origin.url}/bytes/{size}")
+            busy.release()
+
+    crowd = [threading.Thread(target=client, args=(size,)) for size in sizes]
+    try:
+        for thread in crowd:
+            thread.start()
+        for _ in range(40):
+            assert busy.acquire(timeout=20)
+        chain.processes[role].signal(signal.SIGTERM)
+        assert chain.processes[role].wait(30) == 0
+    finally:
+        over.set()
+        for thread in crowd:
+            thread.join()
+    assert chain.processes[role].matching("msg=stop detail=.everything had ended")
 
 
 def test_no_new_connections_while_draining(start_chain, held):

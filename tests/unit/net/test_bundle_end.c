@@ -128,6 +128,39 @@ static void closed_in_any_turn(void **state)
 	}
 }
 
+/* An end that has no room yet is not said any more by who breaks off; who only closes has said it with that. */
+static void what_comes_last_replaces_an_end_that_waits(void **state)
+{
+	static const char window[BUNDLE_WINDOW];
+	(void)state;
+	for (int breaks = 0; breaks < 2; breaks++) {
+		struct bundle_pair t;
+		struct stream *here[8], *there[8];
+		struct outcome o[8] = {0};
+		struct talker *hears = mem_zero(sizeof *hears);
+		bundle_pair_start(&t, 4096, 8);
+		for (int i = 0; i < 8; i++)
+			here[i] = bundle_pair_open(&t, &there[i]);
+		for (int i = 1; i < 8; i++)
+			stream_write(here[i], &(struct span){window, sizeof window}, 1, on_written, &o[i]);
+		stream_shutdown(here[0], on_written, &o[0]);
+		assert_false(list_empty(&t.dials.bundle->out.waiting));
+		(breaks ? stream_abort : stream_close)(here[0]);
+		stay(hears, there[0]);
+		UNTIL(t.loop, is_over(hears));
+		assert_int_equal(hears->read_failed, breaks);
+		talker_close(hears);
+		for (int i = 1; i < 8; i++) {
+			stream_close(here[i]);
+			stream_close(there[i]);
+		}
+		UNTIL(t.loop, !bundle_count(t.dials.bundle) && !bundle_count(t.accepts.bundle));
+		assert_int_equal(t.dials.gone + t.accepts.gone, 0);
+		bundle_pair_end(&t);
+		free(hears);
+	}
+}
+
 /* ---- of a carrier ---- */
 
 struct short_talk {
@@ -279,8 +312,13 @@ static void leaving_waits_for_the_last(void **state)
 		bundle_leave(dialler ? t.dials.bundle : t.accepts.bundle);
 		if (both)
 			bundle_leave(dialler ? t.accepts.bundle : t.dials.bundle);
+		assert_true(bundle_leaves_with(dialler ? here : there));
+		assert_false(!both && bundle_leaves_with(dialler ? there : here)); /* it has not heard yet */
 		for (int i = 0; i < 100; i++)
 			loop_step(t.loop, 0);
+		assert_true(bundle_leaves_with(here) && bundle_leaves_with(there));
+		assert_true(bundle_carries(here) && bundle_carries(there));
+		assert_false(bundle_leaves_with(t.dials.carrier) || bundle_carries(t.dials.carrier));
 		assert_null(bundle_open(t.dials.bundle));
 		talker_start(a, late, 1, 0, 9, 2);
 		UNTIL(t.loop, t.accepts.count == 2 || a->read_failed);
@@ -369,6 +407,7 @@ int main(void)
 		cmocka_unit_test(a_close_is_an_end_and_a_break_an_error),
 		cmocka_unit_test(a_waiting_write_fails_when_the_reader_goes),
 		cmocka_unit_test(closed_in_any_turn),
+		cmocka_unit_test(what_comes_last_replaces_an_end_that_waits),
 		cmocka_unit_test(a_carrier_broken_at_each_byte),
 		cmocka_unit_test(an_end_outlives_the_carrier),
 		cmocka_unit_test(freed_with_strands_open),
