@@ -1,9 +1,6 @@
 """The workloads: what is asked of a contender, and what it costs it."""
-import json
-import os
 import re
 import socket
-import struct
 import subprocess
 import threading
 import time
@@ -24,7 +21,7 @@ class Load:
         self.__dict__.update(more)
 
     def run(self, bench, peer, quick):
-        self.warm(peer)
+        self.warm(bench, peer)
         peer.settle()
         pids = peer.pids()  # now that it has served, all that serve are there
 
@@ -35,7 +32,7 @@ class Load:
         figures["peak_mib"] = peers.rss_kib(pids) / 1024
         return figures
 
-    def warm(self, peer):
+    def warm(self, bench, peer):
         pass
 
 
@@ -54,7 +51,7 @@ class Requests(Load):
         scale = {"us": 1e-3, "ms": 1, "s": 1e3}[tail.group(2)]
         return int(got.group(1)), float(got.group(2)), float(tail.group(1)) * scale
 
-    def warm(self, peer):
+    def warm(self, bench, peer):
         self.wrk(peer, 1)
 
     def work(self, bench, peer, seconds, cpu, pids, before):
@@ -100,98 +97,31 @@ class Upload(Load):
         return {"cpu_s_gib": (cpu(pids) - before) * 4, "gib_per_s": 0.25 / took}
 
 
-# ---- the tunnel alone, and CONNECT ------------------------------------------------------------------------------
-
-SMALL = b"GET /1k HTTP/1.0\r\nHost: x\r\n\r\n"
-
-
-def open_plain(peer, first=b""):
-    """
-    A connection to the plain origin through a relay, a tunnel or a CONNECT proxy, with the first bytes said. The
-    tunnel gets them right behind its request, as it does from the enclave; its answer is read when they are sent.
-    """
-    s = socket.create_connection(("127.0.0.1", peer.port))
-    s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if isinstance(peer, peers.Tunnel):
-        request = json.dumps({"host": "127.0.0.1", "port": peers.PLAIN}).encode()
-        s.sendall(struct.pack(">I", len(request)) + request + first)
-        size = struct.unpack(">I", s.recv(4, socket.MSG_WAITALL))[0]
-        answer = json.loads(s.recv(size, socket.MSG_WAITALL))
-        if answer["status"] != "connected":
-            raise RuntimeError(answer)
-        return s
-    if not peer.bare:
-        s.sendall(b"CONNECT 127.0.0.1:%d HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n" % (peers.PLAIN, peers.PLAIN))
-        head = b""
-        while b"\r\n\r\n" not in head:
-            head += s.recv(4096)
-        if b" 200" not in head[:16]:
-            raise RuntimeError(head)
-    s.sendall(first)
-    return s
-
-
-def read_all(s):
-    while s.recv(65536):
-        pass
-
+# ---- the tunnel alone, and CONNECT ------------------------------------------------------------------------------------
 
 class Raw(Load):
-    def warm(self, peer):
-        with open_plain(peer, SMALL) as s:
-            read_all(s)
+    """Raw connections to the plain origin through a relay, a tunnel or a CONNECT proxy: raw.c."""
+    @staticmethod
+    def tool(bench, name, *argv):
+        """Connections, bytes, seconds."""
+        out = subprocess.run(["taskset", "-c", peers.OTHERS, f"{bench.loads}/bench_{name}", *map(str, argv)],
+                             stdout=subprocess.PIPE, text=True, check=True).stdout
+        return [float(figure) for figure in out.split()]
+
+    def ask(self, bench, peer, *what):
+        return self.tool(bench, "raw", peer.way, peer.port, peers.PLAIN, *what)
+
+    def warm(self, bench, peer):
+        self.ask(bench, peer, "churn", "/1k", 1, 0)
 
 
-class RawDownload(Raw):
+class RawBulk(Raw):
+    """verb: get or put."""
     figure, seconds = "cpu_s_gib", 1
 
     def work(self, bench, peer, seconds, cpu, pids, before):
-        os.sched_setaffinity(0, {int(peers.OTHERS)})
-        total, lock = [0], threading.Lock()
-
-        def fetch():
-            with open_plain(peer, b"GET /%s HTTP/1.0\r\nHost: x\r\n\r\n" % self.file) as s:
-                room, got = bytearray(1 << 18), 0
-                while n := s.recv_into(room):
-                    got += n
-            with lock:
-                total[0] += got
-        started = time.monotonic()
-        threads = [threading.Thread(target=fetch) for _ in range(self.streams)]
-        for t in threads:
-            t.start()
-        for t in threads:
-            t.join()
-        took, gib = time.monotonic() - started, total[0] / (1 << 30)
-        os.sched_setaffinity(0, {0, 1})
-        if total[0] < self.streams * self.size:
-            raise RuntimeError(f"{peer.name}: {total[0]} bytes came")
-        return {"cpu_s_gib": (cpu(pids) - before) / gib, "gib_per_s": gib / took}
-
-
-class RawUpload(Raw):
-    figure, seconds = "cpu_s_gib", 1
-
-    def work(self, bench, peer, seconds, cpu, pids, before):
-        os.sched_setaffinity(0, {int(peers.OTHERS)})
-        piece, answers = bytes(1 << 18), []
-
-        def put(number):
-            head = b"PUT /put/%d HTTP/1.0\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (number, self.size)
-            with open_plain(peer, head) as s:
-                for _ in range(self.size // len(piece)):
-                    s.sendall(piece)
-                answers.append(s.recv(64))
-        started = time.monotonic()
-        threads = [threading.Thread(target=put, args=(i,)) for i in range(self.streams)]
-        for t in threads:
-            t.start()
-        for t in threads:
-            t.join()
-        took, gib = time.monotonic() - started, self.streams * self.size / (1 << 30)
-        os.sched_setaffinity(0, {0, 1})
-        if len(answers) != self.streams or any(a.split(b" ")[1:2] not in ([b"201"], [b"204"]) for a in answers):
-            raise RuntimeError(f"{peer.name}: {answers}")
+        _, _, took = self.ask(bench, peer, self.verb, self.path, self.streams, self.size)
+        gib = self.streams * self.size / (1 << 30)
         return {"cpu_s_gib": (cpu(pids) - before) / gib, "gib_per_s": gib / took}
 
 
@@ -199,22 +129,20 @@ class RawConnects(Raw):
     """Open, one small request, close: CPU microseconds a connection."""
     seconds = 3
 
-    def work(self, bench, peer, seconds, cpu, pids, before):
-        os.sched_setaffinity(0, {int(peers.OTHERS)})
-        count, until, started = [0], time.monotonic() + seconds, time.monotonic()
+    def churn(self, bench, peer, seconds):
+        return self.ask(bench, peer, "churn", "/1k", 16, seconds)
 
-        def churn():
-            while time.monotonic() < until:
-                with open_plain(peer, SMALL) as s:
-                    read_all(s)
-                count[0] += 1
-        threads = [threading.Thread(target=churn) for _ in range(16)]
-        for t in threads:
-            t.start()
-        for t in threads:
-            t.join()
-        os.sched_setaffinity(0, {0, 1})
-        return {"cpu_us": (cpu(pids) - before) / count[0] * 1e6, "per_s": count[0] / (time.monotonic() - started)}
+    def work(self, bench, peer, seconds, cpu, pids, before):
+        count, _, took = self.churn(bench, peer, seconds)
+        return {"cpu_us": (cpu(pids) - before) / count * 1e6, "per_s": count / took}
+
+
+class Strands(RawConnects):
+    """Our tunnel is asked as the enclave asks it, over a trunk: strands.c."""
+    def churn(self, bench, peer, seconds):
+        if peer.way != "tunnel":
+            return super().churn(bench, peer, seconds)
+        return self.tool(bench, "strands", peer.port, peers.PLAIN, "/1k", 16, seconds)
 
 
 class Idle(Requests):
@@ -267,12 +195,14 @@ ALL = [
     fresh("W4.p256.resume", "likewise, resumed", peers.TLS),
     fresh("W4.rsa.full", "a new TLS connection a request, RSA-2048 chain, full handshake", peers.RSA_FRESH),
     fresh("W4.rsa.resume", "likewise, resumed", peers.RSA),
-    RawDownload("W5.1x1g", "the tunnel alone, 1 GiB down", kind="relay", streams=1, file=b"1g", size=1 << 30),
-    RawDownload("W5.64x16m", "the tunnel alone, 64 x 16 MiB", kind="relay", streams=64, file=b"16m", size=16 << 20),
-    RawUpload("W5.up", "the tunnel alone, 256 MiB up", kind="relay", streams=1, size=256 << 20),
-    RawUpload("W5.up64x16m", "the tunnel alone, 64 x 16 MiB up", kind="relay", streams=64, size=16 << 20),
+    RawBulk("W5.1x1g", "the tunnel alone, 1 GiB down", kind="relay", verb="get", streams=1, path="/1g", size=1 << 30),
+    RawBulk("W5.64x16m", "the tunnel alone, 64 x 16 MiB", kind="relay", verb="get", streams=64, path="/16m", size=16 << 20),
+    RawBulk("W5.up", "the tunnel alone, 256 MiB up", kind="relay", verb="put", streams=1, path="/put/x", size=256 << 20),
+    RawBulk("W5.up64x16m", "the tunnel alone, 64 x 16 MiB up", kind="relay", verb="put", streams=64, path="/put/x",
+            size=16 << 20),
     RawConnects("W5.connects", "the tunnel alone, connect, 1 KiB, close", kind="relay"),
-    RawDownload("W6.1x1g", "CONNECT, 1 GiB down", kind="connect", streams=1, file=b"1g", size=1 << 30),
+    Strands("W5.strands", "likewise, over a trunk, as it is from the enclave", kind="relay"),
+    RawBulk("W6.1x1g", "CONNECT, 1 GiB down", kind="connect", verb="get", streams=1, path="/1g", size=1 << 30),
     RawConnects("W6.connects", "CONNECT, 1 KiB, close", kind="connect"),
     Idle("W7.idle", "9 800 idle clients"),
     Requests("W8.c16", "1 KiB GET with a receipt, 16 clients", kind="receipts", clients=16),

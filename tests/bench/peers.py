@@ -65,8 +65,7 @@ def wait_port(address):
 class Peer:
     """A contender: its processes run while the with-block does."""
     port = 9000
-    proxy_form = False  # the target goes into the request line, as with a forward proxy
-    bare = False  # a relay that is not told where to: there is one place it leads to
+    way = "connect"  # how raw.c asks it for the origin; bare: there is one place it leads to
     asks = []  # fields of every request, as curl and wrk take them
 
     def __init__(self, bench, name):
@@ -266,7 +265,7 @@ class Haproxy3(Peer):
 
 class NginxStream(Peer):
     """A bare relay, for the tunnel's workload."""
-    port, bare = 9050, True
+    port, way = 9050, "bare"
 
     def start(self):
         self.spawn("nginx", "-c", nginx_text(self.bench, "ns", f"""stream {{ server {{ listen 127.0.0.1:9050;
@@ -276,7 +275,7 @@ class NginxStream(Peer):
 
 class Socat(Peer):
     """Likewise, with a process a connection."""
-    port, bare = 9055, True
+    port, way = 9055, "bare"
 
     def start(self):
         self.spawn("socat", "-b65536", "TCP-LISTEN:9055,bind=127.0.0.1,reuseaddr,fork,backlog=128,nodelay",
@@ -293,7 +292,7 @@ class Socat(Peer):
 
 
 class Tunnel(Peer):
-    port = 9060
+    port, way = 9060, "tunnel"
 
     def start(self):
         self.spawn(self.bench.binary, "tunnel", "--listen", "tcp:127.0.0.1:9060", "--allow-cidr", "127.0.0.0/8",
@@ -340,8 +339,8 @@ class Bench:
     keep_upstream = True  # contenders may keep their connections to the origin
     origin_port = TLS
 
-    def __init__(self, binary):
-        self.binary = binary
+    def __init__(self, binary, loads):
+        self.binary, self.loads = binary, loads
 
     def contenders(self, load):
         self.keep_upstream, self.origin_port = load.keep_upstream, load.port
