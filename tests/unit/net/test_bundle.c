@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
-#include "net/bundle.h"
+#include "net/bundle_impl.h"
 #include "support/bundle_pair.h"
 #include "support/mem_stream.h"
 #include "support/talker.h"
@@ -381,6 +381,31 @@ static void churn_at_the_limit(void **state)
 	bundle_pair_end(&t);
 }
 
+/* 0 is the bundle's own, and a strand that is still there keeps its id. */
+static void ids_start_again(void **state)
+{
+	(void)state;
+	for (size_t i = 1; i < countof(carriers); i++) {
+		struct bundle_pair t;
+		struct talk *k = mem_zero(8 * sizeof *k);
+		bundle_pair_start(&t, carriers[i], 8);
+		talk_start(&t, k, 9000, 9000, 700); /* strand 1 */
+		t.dials.bundle->last = t.accepts.bundle->last = UINT32_MAX - 3;
+		for (unsigned n = 1; n < 8; n++)
+			talk_start(&t, k + n, 100 * n, 5000, 900);
+		assert_int_equal(t.dials.bundle->last, 5); /* -3, -2, -1, 2, 3, 4, 5 */
+		for (unsigned n = 0; n < 8; n++) {
+			UNTIL(t.loop, talk_is_over(k + n));
+			assert_whole(k + n, n ? 100 * n : 9000, n ? 5000 : 9000);
+			talk_end(k + n);
+		}
+		UNTIL(t.loop, !bundle_count(t.dials.bundle) && !bundle_count(t.accepts.bundle));
+		assert_int_equal(t.dials.gone + t.accepts.gone, 0);
+		bundle_pair_end(&t);
+		free(k);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -394,6 +419,7 @@ int main(void)
 		cmocka_unit_test(an_end_between_two_words),
 		cmocka_unit_test(no_more_than_agreed),
 		cmocka_unit_test(churn_at_the_limit),
+		cmocka_unit_test(ids_start_again),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
