@@ -19,6 +19,7 @@ from harness.chain import NITROPROXY, Chain
 from harness.client import Cut
 from harness.origin import pattern
 from harness.servers import BlackHole
+from harness.trunks import counter, wait_until
 
 BODY = b"order" * 200
 ANSWER = pattern(20_000)
@@ -219,6 +220,13 @@ def assert_pools_empty(chain):
         time.sleep(0.1)
 
 
+def assert_trunks_up(chain):
+    """They are dialled again by themselves after a death, and are among the descriptors that are counted."""
+    if os.environ.get("NITROPROXY_TRUNK") != "false":
+        for role in ("host", "enclave"):
+            wait_until(lambda r=role: counter(chain.front, "trunk_up", r) == 1, f"{role} has no trunk", BACK_WITHIN)
+
+
 @pytest.fixture(scope="module")
 def chain(workdir, pki):
     """One chain for all: what a death leaves behind in the survivors adds up and shows."""
@@ -243,6 +251,7 @@ def test_killed(chain, origin, stage, victim, way):
     for front in (chain.front, chain.inner):
         assert front.get(f"{origin.url}/bytes/7").status == 200
     assert_pools_empty(chain)
+    assert_trunks_up(chain)
     before = descriptors(chain)
     scene = Scene(stage, chain.front if way == "host" else chain.inner, origin)
     scene.begin()
