@@ -1,0 +1,114 @@
+/* Lanes of trunks, and what only says that it is one. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "support/sockets.h"
+#include "support/talker.h"
+#include "support/trunk_pair.h"
+#include "support/until.h"
+#include "support/wire.h"
+
+#define BULK 1000000
+
+static void moved(enum trunk_wire wire, uint64_t up_bytes, uint64_t down_bytes)
+{
+	struct trunk_pair w;
+	struct talker here, there;
+	trunk_pair_start(&w, wire, 64);
+	trunk_pair_up(&w);
+	trunk_pair_open(&w);
+	UNTIL(w.loop, w.accepted == 1);
+	talker_start(&here, w.mine[0], 1, up_bytes, 50000, 2);
+	talker_start(&there, w.theirs[0], 2, down_bytes, 50000, 1);
+	w.mine[0] = w.theirs[0] = NULL;
+	UNTIL(w.loop, here.heard_end && there.heard_end);
+	assert_false(here.wrong || there.wrong || here.send_failed || there.send_failed);
+	assert_int_equal(here.got, down_bytes);
+	assert_int_equal(there.got, up_bytes);
+	assert_int_equal(w.stats.lanes, 1);
+	assert_int_equal(w.dialled, 2);
+	assert_int_equal(w.told.strand, 1);
+	talker_close(&here);
+	talker_close(&there);
+	trunk_pair_end(&w);
+}
+
+static void lanes(void **state)
+{
+	(void)state;
+	moved(TRUNK_FRAMES, BULK, 10);
+	moved(TRUNK_FRAMES, 10, BULK);
+	moved(TRUNK_TUNNEL, BULK, BULK);
+}
+
+/* One for a trunk that nobody has opened is refused; the strand that it was for is not touched. */
+static void strange_lane(void **state)
+{
+	(void)state;
+	struct trunk_pair w;
+	struct wire other;
+	struct stream *a, *b;
+	trunk_pair_start(&w, TRUNK_FRAMES, 64);
+	trunk_pair_up(&w);
+	trunk_pair_open(&w);
+	UNTIL(w.loop, w.accepted == 1);
+	struct trunk_hello hello = {.key = {w.told.key[0], w.told.key[1] ^ 1}, .strand = 1};
+	for (int i = 0; i < 2; i++) {
+		socket_streams(w.loop, AF_UNIX, &a, &b);
+		wire_start(&other, a, 10);
+		trunk_server_take(w.server, b, &hello);
+		UNTIL(w.loop, other.heard_end);
+		assert_int_equal(wire_heard(&other, "no trunk with that key"), i == 0);
+		wire_free(&other);
+		hello = (struct trunk_hello){.key = {w.told.key[0], w.told.key[1]},
+					     .strand = 7}; /* no such strand */
+	}
+	wire_start(&other, w.mine[0], 10);
+	w.mine[0] = NULL;
+	struct wire far;
+	wire_start(&far, w.theirs[0], 10);
+	w.theirs[0] = NULL;
+	wire_say(&other, "still there");
+	UNTIL(w.loop, wire_heard(&far, "still there"));
+	wire_free(&other);
+	wire_free(&far);
+	trunk_pair_end(&w);
+}
+
+/* A strand that says it is the lane of itself, or a trunk, is told that it is none. */
+static void nested(void **state)
+{
+	(void)state;
+	for (uint32_t lane = 0; lane < 2; lane++) {
+		struct trunk_pair w;
+		struct wire here;
+		trunk_pair_start(&w, TRUNK_FRAMES, 200);
+		trunk_pair_up(&w);
+		trunk_pair_open(&w);
+		UNTIL(w.loop, w.accepted == 1);
+		struct trunk_hello hello = {.key = {w.told.key[0], w.told.key[1] + !lane}, .strand = lane};
+		trunk_server_take(w.server, w.theirs[0], &hello);
+		w.theirs[0] = NULL;
+		wire_start(&here, w.mine[0], 10);
+		w.mine[0] = NULL;
+		UNTIL(w.loop, here.heard_end);
+		assert_true(wire_heard(&here, "a strand is neither"));
+		wire_free(&here);
+		UNTIL(w.loop, trunk_server_promised(w.server) == 100);
+		trunk_pair_end(&w);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(lanes),
+		cmocka_unit_test(strange_lane),
+		cmocka_unit_test(nested),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
