@@ -21,6 +21,11 @@ int socket_listening(struct sockaddr_any *at, int backlog)
 	return fd;
 }
 
+unsigned socket_port(const struct sockaddr_any *at)
+{
+	return ntohs(at->v4.sin_port);
+}
+
 void socket_refusing(struct sockaddr_any *at)
 {
 	close(socket_listening(at, 1));

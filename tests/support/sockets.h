@@ -12,6 +12,7 @@ struct stream *socket_stream(struct loop *l, int family, int *other);
 
 /* A listening TCP socket on 127.0.0.1 with a port of the kernel's; its address in *at. */
 int socket_listening(struct sockaddr_any *at, int backlog);
+unsigned socket_port(const struct sockaddr_any *at);
 /*
  * An address where connecting neither works nor fails: its queue is full and nobody accepts. fds[2]
  * are to be closed when it is no longer needed.

@@ -4,7 +4,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include <arpa/inet.h>
 #include <cmocka.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -51,7 +50,7 @@ static void tcp(void **state)
 	int listening = socket_listening(&at, 8);
 	static const char *const hosts[] = {"tcp:127.0.0.1:", "tcp:localhost:", "127.0.0.1:", ""};
 	for (size_t i = 0; i < countof(hosts); i++) {
-		snprintf(text, sizeof text, "%s%u", hosts[i], ntohs(at.v4.sin_port));
+		snprintf(text, sizeof text, "%s%u", hosts[i], socket_port(&at));
 		dial(l, text, 5000, &seen);
 		UNTIL(l, seen.calls);
 		if (!seen.s)
@@ -88,7 +87,7 @@ static void more_than_fits(void **state)
 	char text[64], *bytes = calloc(1, SIZE);
 	bool written = false;
 	int listening = socket_listening(&at, 8);
-	snprintf(text, sizeof text, "tcp:127.0.0.1:%u", ntohs(at.v4.sin_port));
+	snprintf(text, sizeof text, "tcp:127.0.0.1:%u", socket_port(&at));
 	dial(l, text, 5000, &seen);
 	UNTIL(l, seen.calls);
 	int peer = accept4(listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -121,7 +120,7 @@ static void in_time(void **state)
 	char text[64];
 	int fds[2];
 	socket_black_hole(&hole, fds);
-	snprintf(text, sizeof text, "tcp:127.0.0.1:%u", ntohs(hole.v4.sin_port));
+	snprintf(text, sizeof text, "tcp:127.0.0.1:%u", socket_port(&hole));
 	dial(l, text, 20, &seen);
 	UNTIL(l, seen.calls);
 	assert_int_equal(seen.err.kind, ERR_CONNECT_TIMEOUT);
