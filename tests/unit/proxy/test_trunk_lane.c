@@ -1,14 +1,16 @@
-/* Lanes of trunks, and what only says that it is one. */
+/*
+ * Connections that say they are the lane of a strand: bulk moves to one, and those that belong nowhere are refused.
+ * How a strand moves is net/test_bundle_lane.c's.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #include <cmocka.h>
 
 #include "support/sockets.h"
 #include "support/talker.h"
-#include "support/trunk_pair.h"
+#include "support/trunk_world.h"
 #include "support/until.h"
 #include "support/wire.h"
 
@@ -16,12 +18,10 @@
 
 static void moved(enum trunk_wire wire, uint64_t up_bytes, uint64_t down_bytes)
 {
-	struct trunk_pair w;
+	struct trunk_world w;
 	struct talker here, there;
-	trunk_pair_start(&w, wire, 64);
-	trunk_pair_up(&w);
-	trunk_pair_open(&w);
-	UNTIL(w.loop, w.accepted == 1);
+	trunk_world_start(&w, wire, 64);
+	trunk_world_strand(&w);
 	talker_start(&here, w.mine[0], 1, up_bytes, 50000, 2);
 	talker_start(&there, w.theirs[0], 2, down_bytes, 50000, 1);
 	w.mine[0] = w.theirs[0] = NULL;
@@ -34,7 +34,7 @@ static void moved(enum trunk_wire wire, uint64_t up_bytes, uint64_t down_bytes)
 	assert_int_equal(w.told.strand, 1);
 	talker_close(&here);
 	talker_close(&there);
-	trunk_pair_end(&w);
+	trunk_world_finish(&w);
 }
 
 static void lanes(void **state)
@@ -49,13 +49,11 @@ static void lanes(void **state)
 static void strange_lane(void **state)
 {
 	(void)state;
-	struct trunk_pair w;
+	struct trunk_world w;
 	struct wire other;
 	struct stream *a, *b;
-	trunk_pair_start(&w, TRUNK_FRAMES, 64);
-	trunk_pair_up(&w);
-	trunk_pair_open(&w);
-	UNTIL(w.loop, w.accepted == 1);
+	trunk_world_start(&w, TRUNK_FRAMES, 64);
+	trunk_world_strand(&w);
 	struct trunk_hello hello = {.key = {w.told.key[0], w.told.key[1] ^ 1}, .strand = 1};
 	for (int i = 0; i < 2; i++) {
 		socket_streams(w.loop, AF_UNIX, &a, &b);
@@ -76,7 +74,7 @@ static void strange_lane(void **state)
 	UNTIL(w.loop, wire_heard(&far, "still there"));
 	wire_free(&other);
 	wire_free(&far);
-	trunk_pair_end(&w);
+	trunk_world_finish(&w);
 }
 
 /* A strand that says it is the lane of itself, or a trunk, is told that it is none. */
@@ -84,12 +82,10 @@ static void nested(void **state)
 {
 	(void)state;
 	for (uint32_t lane = 0; lane < 2; lane++) {
-		struct trunk_pair w;
+		struct trunk_world w;
 		struct wire here;
-		trunk_pair_start(&w, TRUNK_FRAMES, 200);
-		trunk_pair_up(&w);
-		trunk_pair_open(&w);
-		UNTIL(w.loop, w.accepted == 1);
+		trunk_world_start(&w, TRUNK_FRAMES, 200);
+		trunk_world_strand(&w);
 		struct trunk_hello hello = {.key = {w.told.key[0], w.told.key[1] + !lane}, .strand = lane};
 		trunk_server_take(w.server, w.theirs[0], &hello);
 		w.theirs[0] = NULL;
@@ -99,7 +95,7 @@ static void nested(void **state)
 		assert_true(wire_heard(&here, "a strand is neither"));
 		wire_free(&here);
 		UNTIL(w.loop, trunk_server_promised(w.server) == 100);
-		trunk_pair_end(&w);
+		trunk_world_finish(&w);
 	}
 }
 

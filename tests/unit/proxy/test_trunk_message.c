@@ -1,8 +1,7 @@
-/* How a trunk is asked for and answered, in both languages, however the bytes are cut. */
+/* The answer to a trunk's hello in both languages: in pieces of every size, refused, and what is none. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #include <cmocka.h>
 

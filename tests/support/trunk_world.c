@@ -1,50 +1,39 @@
-#include "trunk_pair.h"
+#include "trunk_world.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
 
 #include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
+#include "clock.h"
 #include "until.h"
-
-static time_t later; /* seconds that the clock was put forward */
-
-int clock_gettime(clockid_t id, struct timespec *t)
-{
-	int failed = (int)syscall(SYS_clock_gettime, id, t);
-	t->tv_sec += later;
-	return failed;
-}
 
 static void on_strand(void *owner, struct stream *s)
 {
-	struct trunk_pair *w = owner;
-	assert_true(w->accepted < TRUNK_PAIR_STRANDS);
+	struct trunk_world *w = owner;
+	assert_true(w->accepted < TRUNK_WORLD_STRANDS);
 	w->theirs[w->accepted++] = s;
 }
 
 static unsigned room(void *owner)
 {
-	const struct trunk_pair *w = owner;
+	const struct trunk_world *w = owner;
 	unsigned taken = w->accepted + trunk_server_promised(w->server);
 	return w->most > taken ? w->most - taken : 0;
 }
 
 static void on_promise(void *owner)
 {
-	((struct trunk_pair *)owner)->promises++;
+	((struct trunk_world *)owner)->promises++;
 }
 
 static void on_hello(void *arg, struct block *b, const struct error *err)
 {
-	struct trunk_pair *w = arg;
+	struct trunk_world *w = arg;
 	struct stream *s = w->hello;
 	assert_null(err);
 	if (!b) { /* given up before it was whole */
@@ -72,14 +61,14 @@ static void on_hello(void *arg, struct block *b, const struct error *err)
 
 static void on_accept(void *arg, struct stream *s)
 {
-	struct trunk_pair *w = arg;
+	struct trunk_world *w = arg;
 	w->dialled++;
 	assert_null(w->hello);
 	w->hello = s;
 	stream_read(s, on_hello, w);
 }
 
-void trunk_pair_serve(struct trunk_pair *w, unsigned most)
+void trunk_world_serve(struct trunk_world *w, unsigned most)
 {
 	w->most = most;
 	struct trunk_server_config config = {.wire = w->wire,
@@ -91,27 +80,27 @@ void trunk_pair_serve(struct trunk_pair *w, unsigned most)
 	w->server = trunk_server_new(w->loop, &config);
 }
 
-void trunk_pair_listen(struct trunk_pair *w)
+void trunk_world_listen(struct trunk_world *w)
 {
 	w->listener = listener_start(w->loop, &w->at, on_accept, w, NULL);
 	assert_non_null(w->listener);
 }
 
-void trunk_pair_start(struct trunk_pair *w, enum trunk_wire wire, unsigned most)
+void trunk_world_start(struct trunk_world *w, enum trunk_wire wire, unsigned most)
 {
-	*w = (struct trunk_pair){.wire = wire, .directory = "/tmp/np-trunk-XXXXXX"};
+	*w = (struct trunk_world){.wire = wire, .directory = "/tmp/np-trunk-XXXXXX"};
 	assert_non_null(mkdtemp(w->directory));
 	snprintf(w->path, sizeof w->path, "unix:%s/s", w->directory);
 	assert_true(address_parse(w->path, &w->at, NULL));
 	w->loop = loop_new();
-	trunk_pair_serve(w, most);
-	trunk_pair_listen(w);
+	trunk_world_serve(w, most);
+	trunk_world_listen(w);
 	struct trunk_client_config config = {
 		.to = w->at, .wire = wire, .connect_ms = 5000, .stats = &w->stats};
 	w->client = trunk_client_new(w->loop, &config);
 }
 
-void trunk_pair_stop_listening(struct trunk_pair *w)
+void trunk_world_stop_listening(struct trunk_world *w)
 {
 	if (w->listener)
 		listener_stop(w->listener);
@@ -119,27 +108,27 @@ void trunk_pair_stop_listening(struct trunk_pair *w)
 	unlink(w->path + strlen("unix:"));
 }
 
-void trunk_pair_end(struct trunk_pair *w)
+void trunk_world_finish(struct trunk_world *w)
 {
-	for (unsigned i = 0; i < TRUNK_PAIR_STRANDS; i++) {
+	for (unsigned i = 0; i < TRUNK_WORLD_STRANDS; i++) {
 		stream_close(w->mine[i]);
 		stream_close(w->theirs[i]);
 	}
 	stream_close(w->hello);
 	trunk_client_free(w->client);
 	trunk_server_free(w->server);
-	trunk_pair_stop_listening(w);
+	trunk_world_stop_listening(w);
 	rmdir(w->directory);
 	loop_free(w->loop);
-	later = 0;
+	clock_reset();
 }
 
-void trunk_pair_up(struct trunk_pair *w)
+void trunk_world_up(struct trunk_world *w)
 {
 	UNTIL(w->loop, w->stats.up == 1);
 }
 
-struct stream *trunk_pair_open(struct trunk_pair *w)
+struct stream *trunk_world_open(struct trunk_world *w)
 {
 	struct stream *s = trunk_client_open(w->client);
 	if (s)
@@ -147,9 +136,16 @@ struct stream *trunk_pair_open(struct trunk_pair *w)
 	return s;
 }
 
-void trunk_pair_wait_s(struct trunk_pair *w, unsigned seconds)
+void trunk_world_strand(struct trunk_world *w)
 {
-	later += seconds;
+	trunk_world_up(w);
+	assert_non_null(trunk_world_open(w));
+	UNTIL(w->loop, w->accepted == 1);
+}
+
+void trunk_world_wait(struct trunk_world *w, unsigned seconds)
+{
+	clock_forward(seconds);
 	for (int i = 0; i < 20; i++)
 		loop_step(w->loop, 1);
 }
