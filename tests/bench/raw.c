@@ -11,16 +11,14 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "load.h"
 
 enum way { BARE, TUNNEL, CONNECT };
 
@@ -51,24 +49,6 @@ struct connection {
 	size_t head_length;
 	uint64_t got; /* of the origin's answer */
 };
-
-_Noreturn static void fail(const char *format, ...)
-{
-	va_list args;
-	va_start(args, format);
-	fputs("bench_raw: ", stderr);
-	vfprintf(stderr, format, args);
-	fputc('\n', stderr);
-	va_end(args);
-	exit(1);
-}
-
-static double now(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 static void append(struct text *t, const void *bytes, size_t n)
 {

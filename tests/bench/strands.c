@@ -10,15 +10,13 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "load.h"
 
 enum { OPEN = 1, CREDIT = 2, END = 3, CLOSE = 4, RESET = 5, DATA = 8 };
 
@@ -36,24 +34,6 @@ static struct {
 	uint64_t bytes, got[2 * STRANDS]; /* of a strand's answers, by its id */
 	double until;
 } load;
-
-_Noreturn static void fail(const char *format, ...)
-{
-	va_list args;
-	va_start(args, format);
-	fputs("bench_strands: ", stderr);
-	vfprintf(stderr, format, args);
-	fputc('\n', stderr);
-	va_end(args);
-	exit(1);
-}
-
-static double now(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 static size_t be(const unsigned char *p, size_t n)
 {
