@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/be.h"
 #include "base/mem.h"
 
 void buf_init(struct buf *b, size_t cap)
@@ -99,7 +100,15 @@ bool buf_u16(struct buf *b, unsigned v)
 
 bool buf_u32(struct buf *b, uint32_t v)
 {
-	uint8_t be[4] = {(uint8_t)(v >> 24), (uint8_t)(v >> 16), (uint8_t)(v >> 8), (uint8_t)v};
+	uint8_t be[4];
+	be_put_u32(be, v);
+	return buf_add(b, be, sizeof be);
+}
+
+bool buf_u64(struct buf *b, uint64_t v)
+{
+	uint8_t be[8];
+	be_put_u64(be, v);
 	return buf_add(b, be, sizeof be);
 }
 

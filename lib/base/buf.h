@@ -27,6 +27,7 @@ bool buf_add_text(struct buf *b, const char *text);
 bool buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 bool buf_u16(struct buf *b, unsigned v); /* big-endian */
 bool buf_u32(struct buf *b, uint32_t v);
+bool buf_u64(struct buf *b, uint64_t v);
 /* n more bytes, for the caller to fill in; NULL if that would pass the cap. */
 char *buf_extend(struct buf *b, size_t n);
 void buf_drop(struct buf *b, size_t n); /* the first n bytes */

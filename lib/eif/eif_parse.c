@@ -1,17 +1,10 @@
+#include "base/be.h"
 #include "eif/crc32.h"
 #include "eif/eif.h"
 #include "eif/eif_impl.h"
 
 #define OFFSETS_AT 28
 #define SIZES_AT   (OFFSETS_AT + 8 * EIF_SECTIONS_MAX)
-
-static uint64_t number(struct span s, size_t at, int bytes)
-{
-	uint64_t v = 0;
-	for (int i = 0; i < bytes; i++)
-		v = v << 8 | (uint8_t)s.p[at + (size_t)i];
-	return v;
-}
 
 static bool bad(struct error *err, const char *what)
 {
@@ -50,18 +43,18 @@ static bool take_section(struct eif *e, unsigned type, struct span content, stru
 /* Sections stand one behind the other, without gap: *at is where the next one begins. */
 static bool parse_section(struct span file, size_t index, uint64_t *at, struct eif *e, struct error *err)
 {
-	uint64_t offset = number(file, OFFSETS_AT + 8 * index, 8),
-		 size = number(file, SIZES_AT + 8 * index, 8);
+	uint64_t offset = be_u64(file.p + OFFSETS_AT + 8 * index),
+		 size = be_u64(file.p + SIZES_AT + 8 * index);
 	if (offset != *at)
 		return error_set(err, ERR_CONFIG, "section %zu does not begin where the one before ends",
 				 index);
 	if (file.n - offset < EIF_SECTION_HEAD || size > file.n - offset - EIF_SECTION_HEAD)
 		return error_set(err, ERR_CONFIG, "section %zu ends behind the end of the file", index);
-	if (number(file, offset + 4, 8) != size)
+	if (be_u64(file.p + offset + 4) != size)
 		return error_set(err, ERR_CONFIG, "section %zu has another size than the header says", index);
 	*at = offset + EIF_SECTION_HEAD + size;
 	struct span content = {file.p + offset + EIF_SECTION_HEAD, size};
-	return take_section(e, (unsigned)number(file, offset, 2), content, err);
+	return take_section(e, be_u16(file.p + offset), content, err);
 }
 
 bool eif_parse(struct span file, struct eif *e, struct error *err)
@@ -69,11 +62,11 @@ bool eif_parse(struct span file, struct eif *e, struct error *err)
 	*e = (struct eif){0};
 	if (file.n < EIF_HEADER || !span_starts(file, SPAN(".eif")))
 		return bad(err, "this is no enclave image");
-	e->version = (unsigned)number(file, 4, 2);
-	e->flags = (unsigned)number(file, 6, 2);
-	e->default_memory = number(file, 8, 8);
-	e->default_cpus = number(file, 16, 8);
-	size_t sections = number(file, 26, 2);
+	e->version = be_u16(file.p + 4);
+	e->flags = be_u16(file.p + 6);
+	e->default_memory = be_u64(file.p + 8);
+	e->default_cpus = be_u64(file.p + 16);
+	size_t sections = be_u16(file.p + 26);
 	uint64_t at = EIF_HEADER;
 	if (e->version < 2 || e->version > EIF_VERSION)
 		return error_set(err, ERR_CONFIG, "version %u of the format is not known here", e->version);
@@ -87,7 +80,7 @@ bool eif_parse(struct span file, struct eif *e, struct error *err)
 		return bad(err, "there is something behind the last section");
 	uint32_t crc =
 		crc32_add(crc32_add(0, (struct span){file.p, EIF_CRC_AT}), span_from(file, EIF_HEADER));
-	if (crc != number(file, EIF_CRC_AT, 4))
+	if (crc != be_u32(file.p + EIF_CRC_AT))
 		return bad(err, "the checksum does not match: the file is damaged");
 	if (!e->kernel.p || !e->cmdline.p || !e->ramdisks)
 		return bad(err, "it wants a kernel, a command line and a ramdisk");

@@ -1,5 +1,6 @@
 #include "eif/eif_sign.h"
 
+#include "base/be.h"
 #include "nsm/cbor.h"
 #include "nsm/cose.h"
 #include "nsm/signer.h"
@@ -60,7 +61,7 @@ static bool get_numbers(struct cbor *c, struct buf *out)
 	if (c->rest.n < 3 || p[0] < 0x80 || p[0] > 0x99)
 		return false;
 	head = p[0] < 0x98 ? 1 : p[0] == 0x98 ? 2 : 3;
-	count = head == 1 ? p[0] & 31u : head == 2 ? p[1] : (size_t)p[1] << 8 | p[2];
+	count = head == 1 ? p[0] & 31u : head == 2 ? p[1] : be_u16(p + 1);
 	c->rest = span_from(c->rest, head);
 	while (count--) {
 		if (!cbor_uint(c, &byte) || byte > 255)

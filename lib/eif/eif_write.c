@@ -3,12 +3,6 @@
 #include "eif/eif.h"
 #include "eif/eif_impl.h"
 
-static void put_u64(struct buf *out, uint64_t v)
-{
-	buf_u32(out, (uint32_t)(v >> 32));
-	buf_u32(out, (uint32_t)v);
-}
-
 /* In the order of AWS's builder. */
 static size_t list(const struct eif *e, struct eif_section s[EIF_SECTIONS_MAX])
 {
@@ -30,16 +24,16 @@ static void put_header(const struct eif *e, const struct eif_section *s, size_t 
 	buf_add_text(out, ".eif");
 	buf_u16(out, EIF_VERSION);
 	buf_u16(out, e->flags);
-	put_u64(out, e->default_memory);
-	put_u64(out, e->default_cpus);
+	buf_u64(out, e->default_memory);
+	buf_u64(out, e->default_cpus);
 	buf_u16(out, 0);
 	buf_u16(out, (unsigned)n);
 	for (size_t i = 0; i < EIF_SECTIONS_MAX; i++) {
-		put_u64(out, i < n ? at : 0);
+		buf_u64(out, i < n ? at : 0);
 		at += i < n ? EIF_SECTION_HEAD + s[i].content.n : 0;
 	}
 	for (size_t i = 0; i < EIF_SECTIONS_MAX; i++)
-		put_u64(out, i < n ? s[i].content.n : 0);
+		buf_u64(out, i < n ? s[i].content.n : 0);
 	buf_u32(out, 0);
 }
 
@@ -52,7 +46,7 @@ void eif_write(const struct eif *e, struct buf *out)
 	for (size_t i = 0; i < n; i++) {
 		buf_u16(out, s[i].type);
 		buf_u16(out, 0);
-		put_u64(out, s[i].content.n);
+		buf_u64(out, s[i].content.n);
 		buf_add_span(out, s[i].content);
 	}
 	if (buf_full(out))

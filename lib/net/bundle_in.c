@@ -1,16 +1,9 @@
+#include "base/be.h"
 #include "net/bundle_impl.h"
 
 static bool bad(struct error *err, const struct bundle *b, const char *what)
 {
 	return error_set(err, ERR_PROTOCOL, "%s: %s", stream_name(b->carrier), what);
-}
-
-static uint32_t be(const uint8_t *p, size_t n)
-{
-	uint32_t v = 0;
-	while (n--)
-		v = v << 8 | *p++;
-	return v;
 }
 
 /* ---- frames ---- */
@@ -127,7 +120,7 @@ static bool on_strand_frame(struct bundle *b, struct strand *st, enum bundle_typ
 static bool on_frame(struct bundle *b, struct error *err)
 {
 	enum bundle_type type = b->in.header[0];
-	uint32_t length = be(b->in.header + 1, 3), id = be(b->in.header + 4, 4);
+	uint32_t length = be_u24(b->in.header + 1), id = be_u32(b->in.header + 4);
 	if (length && type != BUNDLE_DATA && type != BUNDLE_CREDIT)
 		return bad(err, b, "a frame of an impossible length");
 	if (id == 0)

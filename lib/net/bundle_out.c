@@ -1,3 +1,4 @@
+#include "base/be.h"
 #include "net/bundle_impl.h"
 
 /* What is written at once when it is there; less waits for what others have to say in this turn. */
@@ -18,14 +19,8 @@ static void put_header(struct bundle *b, enum bundle_type type, size_t length, u
 {
 	struct block *f = b->out.filling;
 	uint8_t *p = f->data + f->len;
-	p[0] = (uint8_t)type;
-	p[1] = (uint8_t)(length >> 16);
-	p[2] = (uint8_t)(length >> 8);
-	p[3] = (uint8_t)length;
-	p[4] = (uint8_t)(id >> 24);
-	p[5] = (uint8_t)(id >> 16);
-	p[6] = (uint8_t)(id >> 8);
-	p[7] = (uint8_t)id;
+	be_put_u32(p, (uint32_t)type << 24 | (uint32_t)length);
+	be_put_u32(p + 4, id);
 	f->len += BUNDLE_HEADER;
 }
 

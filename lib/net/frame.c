@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "base/be.h"
+
 #define HEAD_MAX     ((size_t)49152) /* what http/head.h allows */
 #define TRAILERS_MAX 16384
 
@@ -25,17 +27,14 @@ static const struct {
 
 void frame_header(uint8_t out[FRAME_HEADER], enum frame_type type, size_t length)
 {
-	out[0] = (uint8_t)(length >> 24);
-	out[1] = (uint8_t)(length >> 16);
-	out[2] = (uint8_t)(length >> 8);
-	out[3] = (uint8_t)length;
+	be_put_u32(out, (uint32_t)length);
 	out[4] = (uint8_t)type;
 }
 
 bool frame_header_parse(const uint8_t in[FRAME_HEADER], enum frame_type *type, size_t *length,
 			struct error *err)
 {
-	*length = (size_t)in[0] << 24 | (size_t)in[1] << 16 | (size_t)in[2] << 8 | in[3];
+	*length = be_u32(in);
 	if (in[4] < FRAME_REQUEST || in[4] > FRAME_TRUNK)
 		return error_set(err, ERR_PROTOCOL, "unknown frame type %u", in[4]);
 	*type = (enum frame_type)in[4];

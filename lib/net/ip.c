@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 
+#include "base/be.h"
 #include "base/check.h"
 
 /* ---- text ---- */
@@ -56,7 +57,7 @@ void ip_format(const struct ip_address *a, char out[IP_TEXT_MAX])
 		return;
 	}
 	for (unsigned i = 0; i < 8; i++)
-		group[i] = (unsigned)b[2 * i] << 8 | b[2 * i + 1];
+		group[i] = be_u16(b + 2 * i);
 	run = zero_run(group, &length);
 	out[0] = 0;
 	for (unsigned i = 0; i < 8; i++) {

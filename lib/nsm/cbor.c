@@ -1,5 +1,7 @@
 #include "nsm/cbor.h"
 
+#include "base/be.h"
+
 enum { INFO_ONE_BYTE = 24, INFO_EIGHT_BYTES = 27 };
 enum { SIMPLE_FALSE = 20, SIMPLE_TRUE = 21, SIMPLE_NULL = 22 };
 
@@ -30,9 +32,7 @@ static const char *read_head(struct span in, struct head *h)
 	size_t bytes = (size_t)1 << (info - INFO_ONE_BYTE);
 	if (in.n - 1 < bytes)
 		return "ends within a number";
-	h->number = 0;
-	for (size_t i = 1; i <= bytes; i++)
-		h->number = h->number << 8 | p[i];
+	h->number = be_number(p + 1, bytes);
 	/* What the next shorter form could have said. */
 	uint64_t shorter = bytes == 1 ? INFO_ONE_BYTE - 1 : ((uint64_t)1 << 4 * bytes) - 1;
 	if (h->number <= shorter)

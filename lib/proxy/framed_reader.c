@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "base/be.h"
 #include "base/mem.h"
 #include "proxy/framed.h"
 
@@ -91,9 +92,7 @@ static bool take_head(struct framed_reader *r, struct error *err)
 	struct span payload = buf_span(&r->payload);
 	bool request = r->kind == HEAD_REQUEST;
 	if (request) {
-		r->id = 0;
-		for (int i = 0; i < FRAME_ID; i++)
-			r->id = r->id << 8 | (uint8_t)payload.p[i];
+		r->id = be_u64(payload.p);
 		payload = span_from(payload, FRAME_ID);
 	}
 	struct framed_head *fh = mem_alloc(sizeof *fh + payload.n);

@@ -1,3 +1,4 @@
+#include "base/be.h"
 #include "base/mem.h"
 #include "http/write.h"
 #include "http/writer.h"
@@ -78,9 +79,9 @@ static bool add_head(struct framed_writer *w, struct head *h, uint64_t id)
 		return false;
 	bool request = h->kind == HEAD_REQUEST;
 	if (request) {
-		for (int i = 0; i < FRAME_ID; i++, id >>= 8)
-			*--b->data = (uint8_t)id;
+		b->data -= FRAME_ID;
 		b->len += FRAME_ID;
+		be_put_u64(b->data, id);
 	}
 	size_t payload = b->len;
 	b->data -= FRAME_HEADER;

@@ -1,20 +1,7 @@
 #include "proxy/trunk_message.h"
 
+#include "base/be.h"
 #include "base/check.h"
-
-static void put_u64(struct buf *out, uint64_t v)
-{
-	buf_u32(out, (uint32_t)(v >> 32));
-	buf_u32(out, (uint32_t)v);
-}
-
-static uint64_t get(const uint8_t *p, size_t n)
-{
-	uint64_t v = 0;
-	while (n--)
-		v = v << 8 | *p++;
-	return v;
-}
 
 static void put_frame(struct buf *out, enum frame_type type, size_t length)
 {
@@ -32,16 +19,16 @@ void trunk_hello_write(struct buf *out, enum trunk_wire wire, const struct trunk
 		return;
 	}
 	put_frame(out, FRAME_TRUNK, FRAME_TRUNK_HELLO);
-	put_u64(out, h->key[0]);
-	put_u64(out, h->key[1]);
+	buf_u64(out, h->key[0]);
+	buf_u64(out, h->key[1]);
 	buf_u32(out, h->strand);
 }
 
 void trunk_hello_read(struct span payload, struct trunk_hello *h)
 {
-	const uint8_t *p = (const uint8_t *)payload.p;
 	CHECK(payload.n == FRAME_TRUNK_HELLO);
-	*h = (struct trunk_hello){.key = {get(p, 8), get(p + 8, 8)}, .strand = (uint32_t)get(p + 16, 4)};
+	*h = (struct trunk_hello){.key = {be_u64(payload.p), be_u64(payload.p + 8)},
+				  .strand = be_u32(payload.p + 16)};
 }
 
 /* ---- the answer ---- */
@@ -97,7 +84,7 @@ static enum trunk_answer_result feed_frame(struct trunk_answer *a, struct block 
 		error_set(err, ERR_PROTOCOL, "no trunk is offered");
 		return TRUNK_ANSWER_REFUSED;
 	}
-	a->strands = (uint32_t)get(a->frame + FRAME_HEADER, FRAME_TRUNK_ANSWER);
+	a->strands = be_u32(a->frame + FRAME_HEADER);
 	return a->have == sizeof a->frame ? TRUNK_ANSWER_OK : TRUNK_ANSWER_MORE;
 }
 

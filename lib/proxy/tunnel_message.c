@@ -4,6 +4,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
+#include "base/be.h"
 #include "base/check.h"
 #include "base/quote.h"
 
@@ -28,8 +29,7 @@ static enum piece take_piece(struct tunnel_text *t, struct block *b)
 	}
 	if (t->have < TUNNEL_HEADER)
 		return PIECE_MORE;
-	const uint8_t *h = t->header;
-	t->length = (size_t)h[0] << 24 | (size_t)h[1] << 16 | (size_t)h[2] << 8 | h[3];
+	t->length = be_u32(t->header);
 	if (t->length == 0 || t->length > TUNNEL_MESSAGE_MAX)
 		return PIECE_TOO_LONG;
 	size_t missing = t->length - t->json.n;

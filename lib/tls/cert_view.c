@@ -1,5 +1,6 @@
 #include "tls/cert_view.h"
 
+#include "base/be.h"
 #include "tls/der.h"
 #include "tls/directory_name.h"
 #include "tls/server_name.h"
@@ -50,9 +51,7 @@ static bool read_basic_constraints(struct cert_view *v, struct span value, struc
 		return REFUSE("basicConstraints are malformed");
 	if (!v->is_ca)
 		return REFUSE("a path length is given by a certificate that is no CA");
-	v->path_len = 0;
-	for (size_t i = 0; i < len.n; i++)
-		v->path_len = v->path_len << 8 | (uint8_t)len.p[i];
+	v->path_len = (int)be_number(len.p, len.n);
 	return true;
 }
 

@@ -1,5 +1,7 @@
 #include "tls/der.h"
 
+#include "base/be.h"
+
 /* The first byte says how long (below 128), or how many bytes that say so follow. */
 static bool take_length(struct span *s, size_t *n)
 {
@@ -14,9 +16,7 @@ static bool take_length(struct span *s, size_t *n)
 	size_t digits = first & 0x7f;
 	if (digits < 1 || digits > 3 || digits > s->n || s->p[0] == 0)
 		return false;
-	*n = 0;
-	for (size_t i = 0; i < digits; i++)
-		*n = *n << 8 | (uint8_t)s->p[i];
+	*n = be_number(s->p, digits);
 	*s = span_from(*s, digits);
 	return *n >= 0x80;
 }

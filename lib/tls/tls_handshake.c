@@ -18,6 +18,7 @@
 #include <mbedtls/ssl.h>
 #include <time.h>
 
+#include "base/be.h"
 #include "base/mem.h"
 #include "tls/tls_error.h"
 #include "tls/tls_impl.h"
@@ -159,7 +160,7 @@ static bool scheme_fits(unsigned scheme, const mbedtls_pk_context *key)
 static bool check_scheme(struct tls *t)
 {
 	const unsigned char *message = t->ssl.MBEDTLS_PRIVATE(in_msg);
-	if (scheme_fits((unsigned)message[4] << 8 | message[5], &peer_chain(t)->pk))
+	if (scheme_fits(be_u16(message + 4), &peer_chain(t)->pk))
 		return true;
 	say(t, MBEDTLS_SSL_ALERT_MSG_ILLEGAL_PARAMETER);
 	return error_set_hop(&t->broken, ERR_TLS, is_client(t) ? HOP_SERVICE : HOP_CLIENT,

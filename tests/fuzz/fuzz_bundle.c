@@ -7,6 +7,7 @@
  *
  * Whatever it is, the bundle goes at most once, says only well-formed frames, and leaves nothing behind.
  */
+#include "base/be.h"
 #include "net/bundle_impl.h"
 #include "support/mem_stream.h"
 #include "support/wire.h"
@@ -120,7 +121,7 @@ static void act(struct bench *b, bool dials, uint8_t op)
 
 static size_t payload_of(const uint8_t *frame)
 {
-	return frame[0] == BUNDLE_DATA ? (size_t)frame[1] << 16 | (size_t)frame[2] << 8 | frame[3] : 0;
+	return frame[0] == BUNDLE_DATA ? be_u24(frame + 1) : 0;
 }
 
 static void check_frames(const struct buf *heard, bool dials)
@@ -129,8 +130,7 @@ static void check_frames(const struct buf *heard, bool dials)
 	uint32_t opened = 0;
 	for (size_t at = 0; at + BUNDLE_HEADER <= heard->n; at += BUNDLE_HEADER + payload_of(p + at)) {
 		const uint8_t *f = p + at;
-		uint32_t id = (uint32_t)f[4] << 24 | (uint32_t)f[5] << 16 | (uint32_t)f[6] << 8 | f[7];
-		uint32_t length = (uint32_t)f[1] << 16 | (uint32_t)f[2] << 8 | f[3];
+		uint32_t id = be_u32(f + 4), length = be_u24(f + 1);
 		CHECK(f[0] >= BUNDLE_OPEN && f[0] <= BUNDLE_PONG);
 		CHECK((id == 0) == (f[0] >= BUNDLE_LEAVE));
 		CHECK((length == 0) == (f[0] != BUNDLE_DATA && f[0] != BUNDLE_CREDIT));

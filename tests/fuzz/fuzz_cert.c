@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/be.h"
 #include "base/check.h"
 #include "tls/name_constraints.h"
 #include "tls/server_name.h"
@@ -44,7 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (size < 2)
 		return 0;
-	size_t n = (size_t)data[0] << 8 | data[1];
+	size_t n = be_u16(data);
 	data += 2;
 	size -= 2;
 	if (n > size)

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/be.h"
 #include "base/mem.h"
 #include "mem_stream.h"
 #include "proxy/tunnel_message.h"
@@ -97,10 +98,9 @@ void tunnel_enclave_send(struct tunnel_enclave *e)
 /* The answer as it stands in e->in; NULL: it is not whole yet. */
 static json_t *answer_of(const struct tunnel_enclave *e)
 {
-	const uint8_t *p = (const uint8_t *)e->in.p;
 	if (e->in.n < TUNNEL_HEADER)
 		return NULL;
-	size_t n = (size_t)p[2] << 8 | p[3];
+	size_t n = be_u32(e->in.p);
 	return e->in.n < TUNNEL_HEADER + n ? NULL : json_loadb(e->in.p + TUNNEL_HEADER, n, 0, NULL);
 }
 

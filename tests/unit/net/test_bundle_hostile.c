@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "base/be.h"
 #include "net/bundle_impl.h"
 #include "support/bundle_pair.h"
 #include "support/mem_stream.h"
@@ -39,14 +40,9 @@ static void hostile_start(struct hostile *h, enum bundle_side side, size_t piece
 static void say(struct hostile *h, const struct frame *f)
 {
 	static const char nothing[BUNDLE_LONGEST + 1];
-	const uint8_t header[BUNDLE_HEADER] = {f->type,
-					       (uint8_t)(f->length >> 16),
-					       (uint8_t)(f->length >> 8),
-					       (uint8_t)f->length,
-					       (uint8_t)(f->id >> 24),
-					       (uint8_t)(f->id >> 16),
-					       (uint8_t)(f->id >> 8),
-					       (uint8_t)f->id};
+	uint8_t header[BUNDLE_HEADER];
+	be_put_u32(header, (uint32_t)f->type << 24 | f->length);
+	be_put_u32(header + 4, f->id);
 	wire_say_span(&h->peer, (struct span){(const char *)header, sizeof header});
 	if (f->type == BUNDLE_DATA && f->length <= BUNDLE_LONGEST)
 		wire_say_span(&h->peer, (struct span){nothing, f->length});
@@ -73,7 +69,7 @@ static unsigned heard(const struct hostile *h, enum bundle_type type)
 	unsigned count = 0;
 	const uint8_t *p = (const uint8_t *)h->peer.heard.p;
 	for (size_t at = 0, length; at + BUNDLE_HEADER <= h->peer.heard.n; at += BUNDLE_HEADER + length) {
-		length = p[at] == BUNDLE_DATA ? (size_t)p[at + 2] << 8 | p[at + 3] : 0;
+		length = p[at] == BUNDLE_DATA ? be_u24(p + at + 1) : 0;
 		count += p[at] == type;
 	}
 	return count;
