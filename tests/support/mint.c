@@ -3,11 +3,14 @@
 #include <mbedtls/ecp.h>
 #include <mbedtls/oid.h>
 #include <mbedtls/pk.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "tls/cert_parse.h"
 #include "tls/der.h"
 #include "tls/entropy.h"
+#include "tls/trust.h"
 
 static mbedtls_pk_context keys[MINT_KEYS];
 static bool have_keys;
@@ -182,4 +185,17 @@ int mint_add(mbedtls_x509_crt *chain, const struct mint *m)
 	mbedtls_x509write_crt_free(&w);
 	buf_free(&b);
 	return cert_parse_der(chain, der + sizeof der - n, (size_t)n);
+}
+
+struct trust *mint_trust(const mbedtls_x509_crt *root)
+{
+	char path[] = "/tmp/np-root-XXXXXX";
+	int fd = mkstemp(path);
+	CHECK(fd >= 0 && write(fd, root->raw.p, root->raw.len) == (ssize_t)root->raw.len);
+	close(fd);
+	struct trust *t = trust_new();
+	struct error err;
+	CHECK(trust_add_file(t, path, &err));
+	unlink(path);
+	return t;
 }

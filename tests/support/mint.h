@@ -9,6 +9,8 @@
 
 #include "base/span.h"
 
+struct trust;
+
 #define MINT_KEYS 4 /* P-256 keys 0..3 */
 
 struct mint {
@@ -37,6 +39,8 @@ struct mint mint_leaf(void);	     /* CN=leaf, key 2, by intermediate, DNS:exampl
 
 /* Appends it to the chain with cert_parse_der; 0 or mbedTLS's error. */
 int mint_add(mbedtls_x509_crt *chain, const struct mint *m);
+/* One who trusts that certificate alone. The caller frees it. */
+struct trust *mint_trust(const mbedtls_x509_crt *root);
 void mint_free(void); /* the keys */
 
 #endif

@@ -2,10 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -31,20 +28,6 @@ struct setting {
 	struct chain_cache *cache;
 };
 
-static struct trust *trust_of(const mbedtls_x509_crt *root)
-{
-	char path[] = "/tmp/np-root-XXXXXX";
-	int fd = mkstemp(path);
-	assert_true(fd >= 0 && write(fd, root->raw.p, root->raw.len) == (ssize_t)root->raw.len);
-	close(fd);
-	struct trust *t = trust_new();
-	struct error err;
-	if (!trust_add_file(t, path, &err))
-		fail_msg("%s", err.text);
-	unlink(path);
-	return t;
-}
-
 /* root > middle > leaf for example.com and example.net */
 static void start(struct setting *s, const struct mint *root, const struct mint *middle,
 		  const struct mint *leaf, size_t max)
@@ -54,7 +37,7 @@ static void start(struct setting *s, const struct mint *root, const struct mint 
 	assert_int_equal(mint_add(&s->root, root), 0);
 	assert_int_equal(mint_add(&s->sent, leaf), 0);
 	assert_int_equal(mint_add(&s->sent, middle), 0);
-	s->trust = trust_of(&s->root);
+	s->trust = mint_trust(&s->root);
 	s->cache = chain_cache_new(s->trust, max);
 }
 

@@ -2,7 +2,6 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -23,20 +22,6 @@ struct chain {
 	int64_t at;
 };
 
-static struct trust *trust_of(const mbedtls_x509_crt *root)
-{
-	char path[] = "/tmp/np-root-XXXXXX";
-	int fd = mkstemp(path);
-	assert_true(fd >= 0 && write(fd, root->raw.p, root->raw.len) == (ssize_t)root->raw.len);
-	close(fd);
-	struct trust *t = trust_new();
-	struct error err;
-	if (!trust_add_file(t, path, &err))
-		fail_msg("%s", err.text);
-	unlink(path);
-	return t;
-}
-
 static uint8_t alert; /* of the last refusal */
 
 static bool judge(const struct chain *c, struct error *err)
@@ -47,7 +32,7 @@ static bool judge(const struct chain *c, struct error *err)
 	mbedtls_x509_crt_init(&sent);
 	assert_int_equal(mint_add(&root, &c->root), 0);
 	bool ok = mint_add(&sent, &c->leaf) == 0 && mint_add(&sent, &c->middle) == 0;
-	struct trust *trust = trust_of(&root);
+	struct trust *trust = mint_trust(&root);
 	struct verify_request rq = {.chain = &sent, .trust = trust, .host = c->host, .at = c->at};
 	ok = ok ? verify_chain(&rq, &result, err) : error_set(err, ERR_TLS_CERTIFICATE, "cannot be parsed");
 	alert = result.alert;
@@ -267,7 +252,7 @@ static void dead_ends_are_left(void **state)
 	const struct mint *order[] = {&leaf, &bad, &other, &right};
 	for (size_t i = 0; i < countof(order); i++)
 		assert_int_equal(mint_add(&sent, order[i]), 0);
-	struct trust *trust = trust_of(&root);
+	struct trust *trust = mint_trust(&root);
 	struct verify_request rq = {.chain = &sent, .trust = trust, .host = "example.com", .at = IN_2026};
 	struct verify_result result;
 	struct error err;
@@ -301,7 +286,7 @@ static void a_maze_is_refused(void **state)
 		m.serial = (struct span){&serials[i], 1};
 		assert_int_equal(mint_add(&sent, &m), 0);
 	}
-	struct trust *trust = trust_of(&root);
+	struct trust *trust = mint_trust(&root);
 	struct verify_request rq = {.chain = &sent, .trust = trust, .host = "example.com", .at = IN_2026};
 	struct error err;
 	assert_false(verify_chain(&rq, NULL, &err));
