@@ -3,10 +3,10 @@ import json
 import re
 import socket
 import struct
-import threading
 
 import pytest
 from harness.origin import pattern
+from harness.sockets import accept_each, unix_listener
 
 
 def health(front):
@@ -85,21 +85,11 @@ class Liar:
 
     def __init__(self, address, status, framed=True):
         self.status, self.framed = status, framed
-        self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(address.removeprefix("unix:"))
-        self.listener.listen(16)
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.listener = unix_listener(address)
+        accept_each(self.listener, self._serve)
 
-    def _accept(self):
-        while True:
-            try:
-                peer, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(peer.makefile("rwb"),), daemon=True).start()
-
-    def _serve(self, peer):
-        with peer:
+    def _serve(self, connection):
+        with connection.makefile("rwb") as peer:
             while self.framed and len(header := peer.read(5)) == 5:
                 length, kind = struct.unpack(">IB", header)
                 peer.read(length)

@@ -19,19 +19,13 @@ from harness.ingress_fixtures import app, start  # noqa: F401
 from harness.origin import pattern
 from harness.pki import DAY, NOW, Issuer, name, new_key, pem
 from harness.process import Process
+from harness.until import wait_until
 
 
 def spki(certificate):
     public = certificate.public_key().public_bytes(serialization.Encoding.DER,
                                                    serialization.PublicFormat.SubjectPublicKeyInfo)
     return hashlib.sha256(public).hexdigest()
-
-
-def wait_for(condition, what, seconds=20):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"in vain: {what}"
-        time.sleep(0.05)
 
 
 # ---- a certificate from files ----
@@ -96,7 +90,7 @@ def test_replaced_files(start, files, pki, app):
     time.sleep(2.5)
     assert ingress.keys() == [first]  # looked at again, and still the same
     files.put(pki.rsa)
-    wait_for(lambda: len(ingress.keys()) == 2, "the new key")
+    wait_until(lambda: len(ingress.keys()) == 2, "in vain: the new key")
     assert ingress.keys()[1] == second
     with known(ingress.port, pki) as new:
         assert key_of(new) == claimed_key(new) == second
@@ -116,7 +110,7 @@ def test_files_that_do_not_fit(start, files, pki, app):
     with known(ingress.port, pki) as client:
         assert key_of(client) == spki(leaf_of(pki.good))
     files.put(pki.rsa)
-    wait_for(lambda: len(ingress.keys()) == 2, "the pair that fits")
+    wait_until(lambda: len(ingress.keys()) == 2, "in vain: the pair that fits")
 
 
 @pytest.mark.parametrize("settings, says", [

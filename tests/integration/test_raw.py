@@ -3,12 +3,12 @@ import asyncio
 import signal
 import socket
 import ssl
-import struct
 import threading
 
 import pytest
 import websockets
 from harness.origin import pattern, tls_context
+from harness.sockets import reset
 
 
 class Peer:
@@ -245,11 +245,6 @@ def test_over_hybrid_vsock(start_hybrid, trunk):
 
 
 # ---- what breaks off is told as broken ----
-
-def reset(sock):
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    sock.close()
-
 
 def ending(sock):
     """Reads on: "end" for a FIN, "reset" for a RST; what came before is thrown away."""

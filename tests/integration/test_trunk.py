@@ -2,12 +2,13 @@
 import concurrent.futures
 import hashlib
 import socket
-import struct
 import threading
 
 import pytest
-from harness.origin import pattern
-from harness.trunks import UP, connections, counter, trunk_chain, wait_trunk, wait_until
+from harness.origin import Halfway, pattern
+from harness.sockets import accept_each, reset
+from harness.trunks import UP, connections, counter, trunk_chain, wait_trunk
+from harness.until import wait_until
 
 SIZES = (0, 1, 100, 16_384, 32_767, 32_768, 32_769, 65_536, 70_000, 300_000, 3_000_000)
 ENTRIES = ["host", "enclave"]
@@ -32,11 +33,6 @@ def trunks(workdir, pki):
 @pytest.fixture(params=ENTRIES)
 def entry(request, trunks):
     return trunks.front if request.param == "host" else trunks.inner
-
-
-def reset(client):
-    client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    client.close()
 
 
 def digest_of(body):
@@ -112,23 +108,16 @@ def test_fifty_small_ones_share(trunks, entry, origin):
 def test_bulk_gets_a_lane(start_chain, origin, role, way):
     """Where there is more than a window twice, there is one connection more on each hop; the bytes are the same."""
     size = 5_000_000
-    half, go_on = threading.Event(), threading.Event()
+    half = Halfway()
 
     def down(connection, _request):
         connection.send(f"HTTP/1.1 200 Fine\r\nContent-Length: {size}\r\n\r\n".encode())
         connection.send(pattern(size)[:size - 1])
-        half.set()
-        assert go_on.wait(20)
+        half.stop()
         connection.send(pattern(size)[size - 1:])
 
-    def up(connection, request):
-        got = b""
-        for part in connection.body_parts():
-            got += part
-            if len(got) > size // 2 and not half.is_set():
-                half.set()
-                assert go_on.wait(20)
-        connection.reply(200, [], digest_of(got))
+    def up(connection, _request):
+        connection.reply(200, [], digest_of(half.read_body(connection, size)))
 
     chain = trunk_chain(start_chain)
     entry = chain.front if role == "host" else chain.inner
@@ -139,9 +128,9 @@ def test_bulk_gets_a_lane(start_chain, origin, role, way):
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         answer = pool.submit(entry.get, url) if way == "down" else pool.submit(
             entry.request, "PUT", url, [], pattern(size))
-        assert half.wait(20)
+        assert half.reached.wait(20)
         wait_until(lambda: accepted.more() == hops, lambda: f"{accepted.more()}, not {hops}")
-        go_on.set()
+        half.go_on.set()
         body = answer.result().body
     assert body == (pattern(size) if way == "down" else digest_of(pattern(size)))
     # Strands and lanes are in the pools now, and are used again.
@@ -248,13 +237,13 @@ def test_who_comes_and_goes_at_the_limit(start_chain, origin):
     assert 16 <= size <= 20, size  # half of what was free: the harness's own question may have been there still
     for turn in range(12):
         for client in crowd:
-            reset(client)
+            reset(client.socket)
         crowd = [chain.front.connect() for _ in range(size)]
         for client in crowd:
             client.send_request("GET", f"/{url}")
         origin.wait_for(lambda o, n=(turn + 1) * size: len(o.seen(url)) >= n)
     for client in crowd:
-        reset(client)
+        reset(client.socket)
     assert chain.front.get(f"{origin.url}/bytes/7").body == pattern(7)
     assert counter(chain.front, "trunk_lost_total", "host") == 0, chain.enclave.matching("trunk ended")
 
@@ -270,13 +259,6 @@ def test_many_raw_ones_at_a_time(trunks, entry):
                 got += more
                 s.sendall(more)
             s.sendall(hashlib.sha256(got).digest())
-
-    def serve():
-        while True:
-            try:
-                threading.Thread(target=talk, args=(listener.accept()[0],), daemon=True).start()
-            except OSError:
-                return
 
     def one(i):
         body = b"%d." % i + pattern(SIZES[i % len(SIZES)])
@@ -296,7 +278,7 @@ def test_many_raw_ones_at_a_time(trunks, entry):
 
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
         authority = "localhost:%d" % listener.getsockname()[1]
-        threading.Thread(target=serve, daemon=True).start()
+        accept_each(listener, talk)
         with concurrent.futures.ThreadPoolExecutor(22) as pool:
             assert all(pool.map(one, range(44)))
 

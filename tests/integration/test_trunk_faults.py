@@ -7,8 +7,9 @@ import time
 
 import pytest
 from harness.client import Cut
-from harness.origin import pattern
-from harness.trunks import counter, trunk_chain, wait_trunk, wait_until
+from harness.origin import Halfway, pattern
+from harness.trunks import counter, trunk_chain, wait_trunk
+from harness.until import wait_until
 
 RETRIES = {"host_proxy_max_retries": "5", "host_proxy_retry_delay": "50ms"}
 NEXT = {"enclave": ("host", "enclave.sock"), "tunnel": ("enclave", "tunnel.sock")}  # whose trunk leads to it
@@ -99,32 +100,25 @@ def test_drain_completes_what_is_long(start_chain, origin, role, way):
     chain = trunk_chain(start_chain, tunnel={"timeouts_drain": "20s"})
     size = 8_000_000
     body = pattern(size)
-    half, go_on = threading.Event(), threading.Event()
+    half = Halfway()
 
     def down(connection, _request):
         connection.send(f"HTTP/1.1 200 Fine\r\nContent-Length: {size}\r\n\r\n".encode() + body[:size // 2])
-        half.set()
-        assert go_on.wait(20)
+        half.stop()
         connection.send(body[size // 2:])
 
     def up(connection, _request):
-        got = b""
-        for part in connection.body_parts():
-            got += part
-            if len(got) > size // 2 and not half.is_set():
-                half.set()
-                assert go_on.wait(20)
-        connection.reply(200, [], b"whole" if got == body else b"wrong")
+        connection.reply(200, [], b"whole" if half.read_body(connection, size) == body else b"wrong")
 
     url = origin.serve(down if way == "down" else up)
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         answer = pool.submit(chain.front.get, url) if way == "down" else pool.submit(
             chain.front.request, "PUT", url, [], body)
-        assert half.wait(20)
+        assert half.reached.wait(20)
         process = chain.processes[role]
         process.signal(signal.SIGTERM)
         process.wait_line("msg=drain")
-        go_on.set()
+        half.go_on.set()
         assert answer.result().body == (body if way == "down" else b"whole")
         assert process.wait() == 0
 

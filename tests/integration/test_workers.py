@@ -15,6 +15,7 @@ from harness.chain import NITROPROXY, Chain
 from harness.client import Cut
 from harness.origin import pattern
 from harness.process import Process
+from harness.until import wait_until
 
 ROLES = ["host", "enclave", "tunnel"]
 COUNT = 4
@@ -42,13 +43,6 @@ def workers(process):
         number, pid = re.search(mine, line).groups()
         pids[int(number)] = int(pid)
     return [pids[number] for number in sorted(pids)]
-
-
-def wait_until(condition, what, seconds=20):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, what
-        time.sleep(0.02)
 
 
 def gone(pid):

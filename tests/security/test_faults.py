@@ -19,10 +19,12 @@ import time
 
 import pytest
 from harness.chain import NITROPROXY, flags, is_sanitized
-from harness.client import Client, Cut
-from harness.origin import Origin, pattern, tls_context
+from harness.client import Cut
+from harness.origin import pattern
 from harness.process import Process
 from harness.servers import BlackHole
+from harness.sockets import accept_each, unix_listener
+from harness.until import wait_until
 
 LONG = os.environ.get("NP_LONG") == "1"
 BAD_NSM = os.environ.get("NP_BAD_NSM", "")
@@ -44,18 +46,6 @@ def served(front, origin, within=2):
             return True
         assert time.monotonic() < end, (answer.status, answer.details)
         time.sleep(0.05)
-
-
-def wait_until(condition, what, seconds=10):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, what() if callable(what) else what
-        time.sleep(0.02)
-
-
-def rss(process):
-    with open(f"/proc/{process.pid}/status") as status:
-        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmRSS"))
 
 
 def metric(front, name):
@@ -495,21 +485,14 @@ class Editor:
 
     def __init__(self, path, dial, edit):
         self.dial, self.edit = dial, edit
-        self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(path)
-        self.listener.listen(64)
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.listener = unix_listener(path)
+        accept_each(self.listener, self._join)
 
-    def _accept(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            server = socket.socket(socket.AF_UNIX)
-            server.connect(self.dial)
-            threading.Thread(target=self._pump, args=(client, server, "up"), daemon=True).start()
-            threading.Thread(target=self._pump, args=(server, client, "down"), daemon=True).start()
+    def _join(self, client):
+        server = socket.socket(socket.AF_UNIX)
+        server.connect(self.dial)
+        threading.Thread(target=self._pump, args=(client, server, "up"), daemon=True).start()
+        self._pump(server, client, "down")
 
     def _pump(self, source, sink, way):
         try:
@@ -626,7 +609,7 @@ def test_frames_that_are_wrong(edited, origin, what, way, trunk):
     if trunk == "true":
         chain.host.wait_line("msg=trunk to=")
     assert served(chain.front, origin)
-    memory = {role: rss(chain.processes[role]) for role in ("host", "enclave")}
+    memory = {role: chain.processes[role].rss() for role in ("host", "enclave")}
     neighbour = Neighbour(chain.front, origin)
     for i in range(1 if what == "cut" else 2):  # it costs the time limits each time
         url = origin.serve(lambda connection, _request: (connection.read_body(), connection.reply(200, [], b"done")))
@@ -643,7 +626,7 @@ def test_frames_that_are_wrong(edited, origin, what, way, trunk):
         assert served(chain.front, origin)
     neighbour.assert_whole() if trunk == "false" else neighbour.assert_whole_or_cut()
     for role in ("host", "enclave"):
-        assert rss(chain.processes[role]) < memory[role] + (64 << 20 if SANITIZED else 4 << 20)
+        assert chain.processes[role].rss() < memory[role] + (64 << 20 if SANITIZED else 4 << 20)
 
 
 # ---- slow and many --------------------------------------------------------------------------------------------------
@@ -707,14 +690,14 @@ def test_idle_clients(start_chain, origin):
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     chain = start_chain()
     assert served(chain.front, origin)
-    before = rss(chain.host)
+    before = chain.host.rss()
     descriptors = chain.host.descriptors()
     clients = [chain.front.connect() for _ in range(count)]
     for client in clients[::10]:  # every tenth has been served once
         client.send_request("GET", f"/{origin.url}/bytes/7")
         assert client.response().status == 200
     wait_until(lambda: chain.host.descriptors() >= descriptors + count - 10, "not all were accepted")
-    each = (rss(chain.host) - before) / count
+    each = (chain.host.rss() - before) / count
     print(f"{each:.0f} bytes a client")
     assert each < 8192
     assert latency(chain.front, origin, 50) < 0.05

@@ -5,42 +5,18 @@ After each attack the enclave still serves, no order was done that was not whole
 import os
 import resource
 import socket
-import struct
 import time
 
 import pytest
 from harness.chain import NITROPROXY, is_sanitized
+from harness.frames import (DATA, END, ERROR, LOG, METRICS, PING, PONG, REQUEST, REQUEST_RAW, RESPONSE, RESPONSE_RAW,
+                            WATCH, Frames, frame, request)
 from harness.origin import pattern
 
-REQUEST, RESPONSE, DATA, END, ERROR, PING, PONG, WATCH, LOG, METRICS, REQUEST_RAW, RESPONSE_RAW = range(1, 13)
 SANITIZED = bool(NITROPROXY) and is_sanitized(NITROPROXY)
 
 
-def frame(kind, payload=b"", length=None):
-    return struct.pack("!IB", len(payload) if length is None else length, kind) + payload
-
-
-def request(head, kind=REQUEST):
-    return frame(kind, struct.pack("!Q", 7) + head)
-
-
-class Host:
-    """One connection to the enclave's frames."""
-
-    def __init__(self, chain):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(10)
-        self.socket.connect(chain.sockets["enclave"].removeprefix("unix:"))
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.socket.close()
-
-    def send(self, data):
-        self.socket.sendall(data)
-
+class Host(Frames):
     def read_to_end(self):
         got = b""
         try:
@@ -49,24 +25,6 @@ class Host:
         except ConnectionResetError:
             pass
         return got
-
-    def frame(self):
-        head = self._exactly(5)
-        length, kind = struct.unpack("!IB", head)
-        return kind, self._exactly(length)
-
-    def _exactly(self, count):
-        data = b""
-        while len(data) < count:
-            more = self.socket.recv(count - len(data))
-            assert more, "the enclave has closed"
-            data += more
-        return data
-
-
-def rss(process):
-    with open(f"/proc/{process.pid}/status") as status:
-        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmRSS"))
 
 
 @pytest.fixture
@@ -179,7 +137,7 @@ def test_cut_at_every_byte(chain, origin, order):
 def test_one_that_never_reads(chain, origin):
     """Twenty answers of 50 MB that nobody takes: each costs its buffers and no more, and pings cost nothing."""
     assert chain.front.get(f"{origin.url}/bytes/7").status == 200
-    before = rss(chain.enclave)
+    before = chain.enclave.rss()
     hosts = [Host(chain) for _ in range(20)]
     for host in hosts:
         host.send(request(f"GET /{origin.url}/bytes/50000000 HTTP/1.1\r\nHost: x\r\n\r\n".encode()) + frame(END))
@@ -192,11 +150,11 @@ def test_one_that_never_reads(chain, origin):
         pass  # it does not listen to one that does not listen
     time.sleep(0.5)
     assert chain.front.get(f"{origin.url}/bytes/7").body == pattern(7)
-    assert rss(chain.enclave) - before < 20 << 20
+    assert chain.enclave.rss() - before < 20 << 20
     for host in [*hosts, flood]:
         host.socket.close()
     end = time.monotonic() + 10
-    while rss(chain.enclave) - before > 8 << 20 and time.monotonic() < end:
+    while chain.enclave.rss() - before > 8 << 20 and time.monotonic() < end:
         time.sleep(0.1)
     assert chain.front.get(f"{origin.url}/bytes/7").body == pattern(7)
 

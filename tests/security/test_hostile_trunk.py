@@ -13,57 +13,37 @@ import time
 import pytest
 from harness.chain import NITROPROXY, is_sanitized
 from harness.client import Cut
+from harness.frames import DATA as F_DATA, END as F_END, ERROR as F_ERROR, PING as F_PING
+from harness.frames import RESPONSE, TRUNK, Frames, frame, request
 from harness.origin import pattern
-from harness.trunks import (CLOSE, CREDIT, DATA, END, LEAVE, MOVE, MOVED, OPEN, PING, PONG, RESET, exactly,
-                            read_strand_frame, strand_frame, wait_until)
+from harness.sockets import accept_each, exactly, unix_listener
+from harness.trunks import (CLOSE, CREDIT, DATA, END, LEAVE, MOVE, MOVED, OPEN, PING, PONG, RESET,
+                            read_strand_frame, strand_frame)
+from harness.until import wait_until
 
 SANITIZED = bool(NITROPROXY) and is_sanitized(NITROPROXY)
-REQUEST, RESPONSE, F_DATA, F_END, F_ERROR, F_PING, F_PONG = range(1, 8)  # lib/net/frame.h
-TRUNK = 13
 WINDOW = 32768
 
 
-def frame(kind, payload=b""):
-    return struct.pack("!IB", len(payload), kind) + payload
-
-
 def get(url):
-    return frame(REQUEST, struct.pack("!Q", 7) + f"GET /{url} HTTP/1.1\r\nHost: x\r\n\r\n".encode()) + frame(F_END)
+    return request(f"GET /{url} HTTP/1.1\r\nHost: x\r\n\r\n".encode()) + frame(F_END)
 
 
 def post(url, length):
-    head = f"POST /{url} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n".encode()
-    return frame(REQUEST, struct.pack("!Q", 7) + head)
+    return request(f"POST /{url} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n".encode())
 
 
-def rss(process):
-    with open(f"/proc/{process.pid}/status") as status:
-        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmRSS"))
-
-
-class Host:
+class Host(Frames):
     """A connection to the enclave that says it is a trunk, or a lane of one."""
 
     def __init__(self, chain, key=None, strand=0):
+        super().__init__(chain)
         self.key = os.urandom(16) if key is None else key
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(10)
-        self.socket.connect(chain.sockets["enclave"].removeprefix("unix:"))
         self.send(frame(TRUNK, self.key + struct.pack("!I", strand)))
-        length, kind = struct.unpack("!IB", exactly(self.socket, 5))
-        self.answer = exactly(self.socket, length)
+        kind, self.answer = self.frame()
         self.taken = kind == TRUNK
         assert self.taken or kind == F_ERROR
         self.strands = struct.unpack("!I", self.answer)[0] if self.taken else 0
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.socket.close()
-
-    def send(self, data):
-        self.socket.sendall(data)
 
     def is_closed(self):
         """Whether the enclave closes now, whatever it says before."""
@@ -106,17 +86,15 @@ class Beside:
     def __init__(self, chain, origin):
         self.url = origin.serve(lambda connection, _request: connection.reply(200, [], connection.read_body()))
         self.origin = origin
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(10)
-        self.socket.connect(chain.sockets["enclave"].removeprefix("unix:"))
-        self.socket.sendall(post(self.url, 5) + frame(F_DATA, b"or"))
+        self.host = Frames(chain)
+        self.host.send(post(self.url, 5) + frame(F_DATA, b"or"))
         origin.wait_for(lambda o: o.seen(self.url))
 
     def assert_served(self):
-        self.socket.sendall(frame(F_DATA, b"der") + frame(F_END))
-        length, kind = struct.unpack("!IB", exactly(self.socket, 5))
-        assert kind == RESPONSE and exactly(self.socket, length).startswith(b"HTTP/1.1 200 ")
-        self.socket.close()
+        with self.host:
+            self.host.send(frame(F_DATA, b"der") + frame(F_END))
+            kind, head = self.host.frame()
+            assert kind == RESPONSE and head.startswith(b"HTTP/1.1 200 ")
 
 
 @pytest.fixture
@@ -229,10 +207,10 @@ def test_a_good_conversation_cut_at_every_byte(chain, origin, beside):
 @pytest.fixture
 def bounded(chain):
     """.. and it has grown by little; a sanitizer has memory of its own."""
-    before = rss(chain.enclave)
+    before = chain.enclave.rss()
     yield
     if not SANITIZED:
-        assert rss(chain.enclave) - before < 24 << 20
+        assert chain.enclave.rss() - before < 24 << 20
 
 
 def flood(host, piece, times, patience=2):
@@ -429,21 +407,11 @@ class Tunnel:
     def __init__(self, address, talk):
         self.path, self.talk = address.removeprefix("unix:"), talk
         self.connections, self.trunks = [], 0
-        self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(self.path)
-        self.listener.listen(64)
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        while True:
-            try:
-                s, _ = self.listener.accept()
-            except OSError:
-                return
-            self.connections.append(s)
-            threading.Thread(target=self._serve, args=(s,), daemon=True).start()
+        self.listener = unix_listener(address)
+        accept_each(self.listener, self._serve)
 
     def _serve(self, s):
+        self.connections.append(s)
         try:
             request = json.loads(exactly(s, struct.unpack("!I", exactly(s, 4))[0]))
             trunk = request.get("type") == "trunk"
@@ -588,7 +556,7 @@ def test_strands_that_are_never_given_back(start_chain, origin):
     bad = Tunnel(chain.sockets["tunnel"], to_each([of(DATA, REFUSED)]))
     chain.start("enclave")
     wait_until(lambda: bad.trunks == 1, "no trunk was asked for")
-    before = rss(chain.enclave)
+    before = chain.enclave.rss()
     statuses = []
     with chain.inner.connect() as client:
         while len(statuses) < (500 if SANITIZED else 10_000) and 504 not in statuses[-1:]:
@@ -597,7 +565,7 @@ def test_strands_that_are_never_given_back(start_chain, origin):
     assert set(statuses[:-1]) == {502} and bad.trunks == 1
     if not SANITIZED:
         assert statuses[-1] == 504, "the strands are without a limit"  # a connection, which it meets with silence
-        assert rss(chain.enclave) - before < 16 << 20
+        assert chain.enclave.rss() - before < 16 << 20
     bad.end()
     chain.start("tunnel")
     wait_until(lambda: chain.inner.get(f"{origin.url}/bytes/7").status == 200, "no request is served")

@@ -9,7 +9,6 @@ Whoever dies at whatever stage of an exchange: stage x victim x way in. After ea
 import os
 import pathlib
 import socket
-import struct
 import tempfile
 import threading
 import time
@@ -19,20 +18,13 @@ from harness.chain import NITROPROXY, Chain
 from harness.client import Cut
 from harness.origin import pattern
 from harness.servers import BlackHole
-from harness.trunks import counter, wait_until
+from harness.sockets import reset
+from harness.trunks import counter
+from harness.until import wait_until
 
 BODY = b"order" * 200
 ANSWER = pattern(20_000)
 BACK_WITHIN = 10  # seconds until descriptors are back to what they were
-
-
-def reset(sock):
-    """What the kernel sends for a process that was killed with data unread: RST."""
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    except OSError:
-        pass  # closed already
-    sock.close()
 
 
 class Silent:

@@ -10,6 +10,8 @@ import pytest
 from harness import network
 from harness.chain import NITROPROXY
 from harness.client import Cut
+from harness.sockets import accept_each
+from harness.until import wait_until
 
 pytestmark = pytest.mark.skipif(not network.available(), reason="for root, with network namespaces and iptables")
 
@@ -27,18 +29,10 @@ class Service:
             self.port = first.getsockname()[1]
             self.sockets = [first] + [socket.create_server((a, self.port), backlog=512) for a in addresses[1:]]
         for listener in self.sockets:
-            threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
-
-    def _accept(self, listener):
-        while True:
-            try:
-                connection, _ = listener.accept()
-            except OSError:
-                return
-            self.accepted.append(connection.getsockname()[0])
-            threading.Thread(target=self._one, args=(connection,), daemon=True).start()
+            accept_each(listener, self._one)
 
     def _one(self, connection):
+        self.accepted.append(connection.getsockname()[0])
         with connection:
             self.talk(connection)
 
@@ -169,13 +163,6 @@ def test_what_was_judged_is_what_is_dialled(lab):
 
 
 # ---- packets that vanish ----
-
-def wait_until(condition, what, seconds=15):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, what
-        time.sleep(0.05)
-
 
 @pytest.mark.parametrize("stage", ["quiet", "bulk"])
 def test_half_open(lab, stage):

@@ -2,13 +2,13 @@
 import json
 import re
 import signal
-import time
 
 import pytest
 from harness.chain import NITROPROXY, flags, is_sanitized
 from harness.client import Front
 from harness.origin import pattern
 from harness.process import Process
+from harness.until import wait_until
 
 ROLES = ("host", "enclave", "tunnel")
 
@@ -19,13 +19,6 @@ pytestmark = pytest.mark.skipif(not NITROPROXY or is_sanitized(NITROPROXY),
 def kernel_says(process):
     with open(f"/proc/{process.pid}/status") as status:
         return dict(re.findall(r"(?m)^(\w+):\s*(.*)$", status.read()))
-
-
-def wait_until(condition, what, seconds=10):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, what
-        time.sleep(0.02)
 
 
 def test_every_role_is_confined(chain):

@@ -172,16 +172,11 @@ def chain_short(workdir, pki):
     made.stop()
 
 
-def rss(process):
-    with open(f"/proc/{process.pid}/status") as status:
-        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmRSS"))
-
-
 @pytest.mark.parametrize("name", CASES)
 def test_behind_a_good_handshake(chain_short, service, origin, name):
     chain, (does, allowed) = chain_short, CASES[name]
     assert chain.front.get(f"{origin.url}/bytes/7").body == pattern(7)
-    memory, cpu = rss(chain.enclave), chain.enclave.cpu_seconds()
+    memory, cpu = chain.enclave.rss(), chain.enclave.cpu_seconds()
     over = threading.Event()
 
     def handler(connection, _request):
@@ -211,5 +206,5 @@ def test_behind_a_good_handshake(chain_short, service, origin, name):
     assert time.monotonic() - started < 8
     assert SANITIZED or chain.enclave.cpu_seconds() - cpu < 4
     # What was freed stays with AddressSanitizer, up to 256 MiB of it.
-    assert rss(chain.enclave) - memory < (300 << 20 if SANITIZED else 6 << 20)
+    assert chain.enclave.rss() - memory < (300 << 20 if SANITIZED else 6 << 20)
     assert chain.enclave.running() and chain.inner.get(f"{origin.url}/bytes/7").body == pattern(7)

@@ -10,14 +10,8 @@ class Cut(Exception):
     """The message ended before its framing said so."""
 
 
-@dataclass
-class Response:
-    status: int
-    reason: bytes
-    fields: list
-    body: bytes = b""
-    trailers: list = field(default_factory=list)
-    interim: list = field(default_factory=list)
+class Fields:
+    """What a head's `fields` say."""
 
     def all(self, name):
         return [value for n, value in self.fields if n.lower() == name.lower().encode()]
@@ -27,6 +21,16 @@ class Response:
         values = self.all(name)
         assert len(values) <= 1, f"{name} stands {len(values)} times in {self.fields}"
         return values[0].decode("latin-1") if values else None
+
+
+@dataclass
+class Response(Fields):
+    status: int
+    reason: bytes
+    fields: list
+    body: bytes = b""
+    trailers: list = field(default_factory=list)
+    interim: list = field(default_factory=list)
 
     @property
     def error(self):

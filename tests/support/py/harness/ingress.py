@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives import serialization
 from .chain import NITROPROXY, Chain
 from .client import Client, Front
 from .process import SANITIZERS, Process
+from .sockets import accept_each
 
 
 def carry(a, b, seen):
@@ -38,15 +39,7 @@ class Between:
 
     def __init__(self, listener, take):
         self.listener, self.take, self.seen = listener, take, []
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._join, args=(client,), daemon=True).start()
+        accept_each(listener, self._join)
 
     def _join(self, client):
         try:

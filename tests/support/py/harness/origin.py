@@ -7,6 +7,8 @@ import ssl
 import threading
 from dataclasses import dataclass, field
 
+from .client import Fields
+
 TIMEOUT = 60
 
 
@@ -33,7 +35,7 @@ def tls_context(leaf, minimum=ssl.TLSVersion.TLSv1_3, maximum=ssl.TLSVersion.TLS
 
 
 @dataclass
-class Request:
+class Request(Fields):
     """As it arrived: the head's exact bytes, and fields in their order."""
     head: bytes
     method: str
@@ -42,14 +44,6 @@ class Request:
     connection: int  # a number that differs for each connection
     body: bytes = b""
     trailers: list = field(default_factory=list)
-
-    def all(self, name):
-        return [value for n, value in self.fields if n.lower() == name.lower().encode()]
-
-    def get(self, name):
-        values = self.all(name)
-        assert len(values) <= 1, f"{name} stands {len(values)} times in {self.fields}"
-        return values[0].decode("latin-1") if values else None
 
 
 class Connection:
@@ -137,6 +131,25 @@ class Connection:
     def reply(self, status=200, fields=(), body=b"", reason="Fine"):
         lines = [f"HTTP/1.1 {status} {reason}", *(f"{n}: {v}" for n, v in fields), f"Content-Length: {len(body)}"]
         self.send("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
+
+
+class Halfway:
+    """For handlers: a body that stops in its middle, at `reached`, until it may `go_on`."""
+
+    def __init__(self):
+        self.reached, self.go_on = threading.Event(), threading.Event()
+
+    def stop(self):
+        self.reached.set()
+        assert self.go_on.wait(20)
+
+    def read_body(self, connection, size):
+        got = b""
+        for part in connection.body_parts():
+            got += part
+            if len(got) > size // 2 and not self.reached.is_set():
+                self.stop()
+        return got
 
 
 class Origin:

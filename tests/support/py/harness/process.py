@@ -108,10 +108,16 @@ class Process:
             self.signal(signal.SIGKILL)
         self.wait()
 
+    def rss(self):
+        """Bytes, now."""
+        return self._status("VmRSS")
+
     def peak_rss(self):
-        """Bytes."""
+        return self._status("VmHWM")
+
+    def _status(self, name):
         with open(f"/proc/{self.pid}/status") as status:
-            return int(re.search(r"VmHWM:\s+(\d+) kB", status.read()).group(1)) * 1024
+            return int(re.search(rf"{name}:\s+(\d+) kB", status.read()).group(1)) * 1024
 
     def cpu_seconds(self):
         with open(f"/proc/{self.pid}/stat") as stat:

@@ -1,7 +1,8 @@
 """Trunks seen from outside: who has how many connections, and that one is up."""
 import re
 import struct
-import time
+
+from .sockets import exactly
 
 UP = {"logging_level": "debug"}  # a role that logs when its trunk is up
 
@@ -12,13 +13,6 @@ def connections(address):
     with open("/proc/net/unix") as lines:
         fields = [line.split() for line in lines]
     return sum(len(f) == 8 and f[7] == path and f[5] == "03" for f in fields)  # not the listener itself
-
-
-def wait_until(condition, what, seconds=15):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, what() if callable(what) else what
-        time.sleep(0.02)
 
 
 def wait_trunk(process, which="", start=0):
@@ -53,16 +47,6 @@ def strand_frame(kind, strand=0, payload=b"", length=None):
     """length: what it says, whatever there is."""
     length = len(payload) if length is None else length
     return struct.pack("!II", kind << 24 | length, strand) + payload
-
-
-def exactly(sock, count):
-    data = b""
-    while len(data) < count:
-        more = sock.recv(count - len(data))
-        if not more:
-            raise EOFError
-        data += more
-    return data
 
 
 def read_strand_frame(sock):
