@@ -168,3 +168,10 @@ void upstream_world_shortage(struct upstream_world *w)
 	upstream_world_got(w, &w->b, false);
 	UNTIL(w->loop, w->dialled == 3);
 }
+
+void upstream_world_one_ahead(struct upstream_world *w)
+{
+	upstream_world_shortage(w);
+	upstream_world_connected(w, 2);
+	UNTIL(w->loop, w->stats.idle == 1);
+}

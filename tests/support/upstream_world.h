@@ -61,5 +61,7 @@ void upstream_world_serve(struct upstream_world *w, struct upstream_request *r, 
 void upstream_world_give_up(struct upstream_request *r);
 /* a and b, two at a time for the first time: connections 0 and 1 are theirs, and 2 is begun ahead. */
 void upstream_world_shortage(struct upstream_world *w);
+/* .. and 2 is there, and idle. */
+void upstream_world_one_ahead(struct upstream_world *w);
 
 #endif

@@ -37,9 +37,7 @@ static void test_the_next_request_finds_it_idle(void **state)
 	(void)state;
 	struct upstream_world w;
 	upstream_world_start(&w);
-	upstream_world_shortage(&w);
-	upstream_world_connected(&w, 2);
-	UNTIL(w.loop, w.stats.idle == 1);
+	upstream_world_one_ahead(&w);
 	assert_int_equal(w.stats.open, 3);
 	upstream_world_ask(&w, &upstream_site, false, &w.c);
 	upstream_world_got(&w, &w.c, true); /* it may be stale, as any that was idle */
@@ -78,9 +76,7 @@ static void test_a_shortage_is_forgotten(void **state)
 	(void)state;
 	struct upstream_world w;
 	upstream_world_start(&w);
-	upstream_world_shortage(&w);
-	upstream_world_connected(&w, 2);
-	UNTIL(w.loop, w.stats.idle == 1);
+	upstream_world_one_ahead(&w);
 	upstream_world_wait(&w, SHORT_S);
 	upstream_world_ask(&w, &upstream_site, false, &w.c);
 	upstream_world_got(&w, &w.c, true);
@@ -142,9 +138,7 @@ static void test_requests_come_first(void **state)
 	upstream_world_finish(&w);
 
 	upstream_world_start_with(&w, 3, 3, 3);
-	upstream_world_shortage(&w);
-	upstream_world_connected(&w, 2);
-	UNTIL(w.loop, w.stats.idle == 1);
+	upstream_world_one_ahead(&w);
 	upstream_world_ask(&w, &upstream_raw, false, &w.c);
 	UNTIL(w.loop, w.service[2].heard_end);
 	upstream_world_connected(&w, 3);

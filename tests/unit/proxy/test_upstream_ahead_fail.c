@@ -107,9 +107,7 @@ static void test_unused(void **state)
 	for (int timeout = 0; timeout < 2; timeout++) {
 		struct upstream_world w;
 		upstream_world_start(&w);
-		upstream_world_shortage(&w);
-		upstream_world_connected(&w, 2);
-		UNTIL(w.loop, w.stats.idle == 1);
+		upstream_world_one_ahead(&w);
 		if (timeout)
 			upstream_world_wait(&w, 601);
 		else
