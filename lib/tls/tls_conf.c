@@ -22,19 +22,30 @@ static const uint16_t groups[] = {
 	MBEDTLS_SSL_IANA_TLS_GROUP_NONE,
 };
 
-static const uint16_t signatures[] = {
-	MBEDTLS_TLS1_3_SIG_ECDSA_SECP256R1_SHA256,
-	MBEDTLS_TLS1_3_SIG_ECDSA_SECP384R1_SHA384,
-	MBEDTLS_TLS1_3_SIG_ECDSA_SECP521R1_SHA512,
-	MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA256,
-	MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA384,
-	MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA512,
-	/* in certificates, and in TLS 1.2's key exchange */
-	MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA256,
-	MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA384,
-	MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA512,
-	MBEDTLS_TLS1_3_SIG_NONE,
-};
+#define ECDSA                                                                                                \
+	MBEDTLS_TLS1_3_SIG_ECDSA_SECP256R1_SHA256, MBEDTLS_TLS1_3_SIG_ECDSA_SECP384R1_SHA384,                \
+		MBEDTLS_TLS1_3_SIG_ECDSA_SECP521R1_SHA512
+#define RSA_PSS                                                                                              \
+	MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA256, MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA384,                      \
+		MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA512
+/* In certificates, and in TLS 1.2's key exchange. */
+#define RSA_PKCS1                                                                                            \
+	MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA256, MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA384,                            \
+		MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA512
+
+static const uint16_t signatures[] = {ECDSA, RSA_PSS, RSA_PKCS1, MBEDTLS_TLS1_3_SIG_NONE};
+
+/*
+ * mbedTLS 3.6.6 offers RSA-PSS for TLS 1.3 and then refuses it from a service that speaks TLS 1.2 (its pull request 10674,
+ * in 3.6.7). Most services take the first that suits them; TLS 1.3 has no use for PKCS #1, wherever it stands.
+ */
+static const uint16_t signatures_pss_last[] = {ECDSA, RSA_PKCS1, RSA_PSS, MBEDTLS_TLS1_3_SIG_NONE};
+
+static const uint16_t *choose_signatures(const struct tls_options *o)
+{
+	bool refused = MBEDTLS_VERSION_NUMBER < 0x03060700;
+	return refused && o->min_version == TLS_1_2 ? signatures_pss_last : signatures;
+}
 
 static const char *alpn[] = {"http/1.1", NULL};
 
@@ -51,7 +62,7 @@ static bool set_protocol(struct tls_conf *c, const struct tls_options *o, struct
 									: MBEDTLS_SSL_VERSION_TLS1_3);
 	mbedtls_ssl_conf_ciphersuites(ssl, c->suites);
 	mbedtls_ssl_conf_groups(ssl, groups);
-	mbedtls_ssl_conf_sig_algs(ssl, signatures);
+	mbedtls_ssl_conf_sig_algs(ssl, choose_signatures(o));
 	/* A resumed session gets keys of its own too: a ticket that leaks opens no recorded traffic. */
 	mbedtls_ssl_conf_tls13_key_exchange_modes(ssl,
 						  MBEDTLS_SSL_TLS1_3_KEY_EXCHANGE_MODE_EPHEMERAL |
