@@ -55,7 +55,7 @@ static int set_up(void **state)
 			    .service = "https://service.test",
 			    .health = "ok",
 			    .traced = true,
-			    .tls = {"TLSv1.3", "TLS1-3-AES-128-GCM-SHA256", "CN=service.test"},
+			    .tls = {"TLSv1.3", "TLS1-3-AES-128-GCM-SHA256", "CN=service.test", false},
 			    .us = 2500000,
 			    .count = 3,
 			    .sample_count = 4,
