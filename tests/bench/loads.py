@@ -5,15 +5,17 @@ import subprocess
 import threading
 import time
 
-import peers
+import contender
+import origin
 
 
 def load_tool(*argv):
-    return subprocess.run(["taskset", "-c", peers.OTHERS, *argv], capture_output=True, text=True, check=False).stdout
+    return subprocess.run(["taskset", "-c", contender.OTHERS, *argv], capture_output=True, text=True,
+                          check=False).stdout
 
 
 class Load:
-    kind, keep_upstream, port, figure = "http", True, peers.TLS, "cpu_us"
+    kind, keep_upstream, port, figure = "http", True, origin.TLS, "cpu_us"
 
     def __init__(self, name, title, **more):
         self.name, self.title = name, title
@@ -27,9 +29,9 @@ class Load:
 
         def cpu(of):
             peer.settle()
-            return peers.cpu_seconds(of)
+            return contender.cpu_seconds(of)
         figures = self.work(bench, peer, 1 if quick else self.seconds, cpu, pids, cpu(pids))
-        figures["peak_mib"] = peers.rss_kib(pids) / 1024
+        figures["peak_mib"] = contender.rss_kib(pids) / 1024
         return figures
 
     def warm(self, bench, peer):
@@ -42,8 +44,8 @@ class Requests(Load):
 
     def wrk(self, peer, seconds):
         close = [] if self.keep_client else ["-H", "Connection: close"]
-        out = load_tool("wrk", "-t1", f"-c{self.clients}", f"-d{seconds}", "--latency", "--timeout", "10s", *close, *peer.asks,
-                        peer.url(self.path, self.port))
+        out = load_tool("wrk", "-t1", f"-c{self.clients}", f"-d{seconds}", "--latency", "--timeout", "10s", *close,
+                        *peer.asks, peer.url(self.path, self.port))
         got = re.search(r"(\d+) requests in ([\d.]+)(m?)s", out)
         if not got or "Non-2xx" in out:
             raise RuntimeError(f"{peer.name}: {out}")
@@ -104,12 +106,12 @@ class Raw(Load):
     @staticmethod
     def tool(bench, name, *argv):
         """Connections, bytes, seconds."""
-        out = subprocess.run(["taskset", "-c", peers.OTHERS, f"{bench.loads}/bench_{name}", *map(str, argv)],
+        out = subprocess.run(["taskset", "-c", contender.OTHERS, f"{bench.loads}/bench_{name}", *map(str, argv)],
                              stdout=subprocess.PIPE, text=True, check=True).stdout
         return [float(figure) for figure in out.split()]
 
     def ask(self, bench, peer, *what):
-        return self.tool(bench, "raw", peer.way, peer.port, peers.PLAIN, *what)
+        return self.tool(bench, "raw", peer.way, peer.port, origin.PLAIN, *what)
 
     def warm(self, bench, peer):
         self.ask(bench, peer, "churn", "/1k", 1, 0)
@@ -142,7 +144,7 @@ class Strands(RawConnects):
     def churn(self, bench, peer, seconds):
         if peer.way != "tunnel":
             return super().churn(bench, peer, seconds)
-        return self.tool(bench, "strands", peer.port, peers.PLAIN, "/1k", 16, seconds)
+        return self.tool(bench, "strands", peer.port, origin.PLAIN, "/1k", 16, seconds)
 
 
 class Idle(Requests):
@@ -152,10 +154,10 @@ class Idle(Requests):
     @staticmethod
     def rss_at_rest(pids):
         """What was needed under load and is given back a moment later is not what an idle client costs."""
-        rss = [peers.rss_kib(pids, peak=False)]
+        rss = [contender.rss_kib(pids, peak=False)]
         while len(rss) < 15 and (len(rss) < 4 or rss[-1] < rss[-3]):
             time.sleep(1)
-            rss.append(peers.rss_kib(pids, peak=False))
+            rss.append(contender.rss_kib(pids, peak=False))
         return rss[-1]
 
     def work(self, bench, peer, seconds, cpu, pids, before):
@@ -191,13 +193,15 @@ ALL = [
     Download("W2.1x1g", "1 GiB down", streams=1, path="/1g", size=1 << 30),
     Download("W2.64x16m", "64 x 16 MiB down", streams=64, path="/16m", size=16 << 20),
     Upload("W3.256m", "256 MiB up"),
-    fresh("W4.p256.full", "a new TLS connection a request, P-256 chain, full handshake", peers.FRESH),
-    fresh("W4.p256.resume", "likewise, resumed", peers.TLS),
-    fresh("W4.rsa.full", "a new TLS connection a request, RSA-2048 chain, full handshake", peers.RSA_FRESH),
-    fresh("W4.rsa.resume", "likewise, resumed", peers.RSA),
+    fresh("W4.p256.full", "a new TLS connection a request, P-256 chain, full handshake", origin.FRESH),
+    fresh("W4.p256.resume", "likewise, resumed", origin.TLS),
+    fresh("W4.rsa.full", "a new TLS connection a request, RSA-2048 chain, full handshake", origin.RSA_FRESH),
+    fresh("W4.rsa.resume", "likewise, resumed", origin.RSA),
     RawBulk("W5.1x1g", "the tunnel alone, 1 GiB down", kind="relay", verb="get", streams=1, path="/1g", size=1 << 30),
-    RawBulk("W5.64x16m", "the tunnel alone, 64 x 16 MiB", kind="relay", verb="get", streams=64, path="/16m", size=16 << 20),
-    RawBulk("W5.up", "the tunnel alone, 256 MiB up", kind="relay", verb="put", streams=1, path="/put/x", size=256 << 20),
+    RawBulk("W5.64x16m", "the tunnel alone, 64 x 16 MiB", kind="relay", verb="get", streams=64, path="/16m",
+            size=16 << 20),
+    RawBulk("W5.up", "the tunnel alone, 256 MiB up", kind="relay", verb="put", streams=1, path="/put/x",
+            size=256 << 20),
     RawBulk("W5.up64x16m", "the tunnel alone, 64 x 16 MiB up", kind="relay", verb="put", streams=64, path="/put/x",
             size=16 << 20),
     RawConnects("W5.connects", "the tunnel alone, connect, 1 KiB, close", kind="relay"),

@@ -1,156 +1,11 @@
-"""The contenders, and the origin that all of them talk to."""
+"""What people run today: the peers, and who is compared with whom."""
 import os
 import shutil
-import signal
-import socket
-import subprocess
-import tempfile
 import time
 
-CONTENDER, OTHERS = "0", "1"  # cores
-TICKS = os.sysconf("SC_CLK_TCK")
-HOST, TLS, FRESH, RSA, RSA_FRESH, PLAIN = "localhost", 9443, 9444, 9445, 9446, 9080
-
-
-def children(pid):
-    """pid and all below it: nginx and squid work in child processes."""
-    found = [pid]
-    for p in found:
-        try:
-            with open(f"/proc/{p}/task/{p}/children", encoding="ascii") as f:
-                found += [int(c) for c in f.read().split()]
-        except OSError:
-            pass
-    return found
-
-
-def cpu_seconds(pids):
-    """Also of children that are over and were waited for: socat has one a connection."""
-    total = 0
-    for pid in pids:
-        try:
-            with open(f"/proc/{pid}/stat", encoding="ascii") as f:
-                fields = f.read().rsplit(")", 1)[1].split()
-            total += sum(int(ticks) for ticks in fields[11:15])
-        except OSError:
-            pass
-    return total / TICKS
-
-
-def rss_kib(pids, peak=True):
-    total = 0
-    for pid in pids:
-        try:
-            with open(f"/proc/{pid}/status", encoding="ascii") as f:
-                total += next(int(line.split()[1]) for line in f
-                              if line.startswith("VmHWM" if peak else "VmRSS"))
-        except (OSError, StopIteration):
-            pass
-    return total
-
-
-def wait_port(address):
-    for _ in range(500):
-        s = socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET)
-        try:
-            s.connect(address)
-            return
-        except OSError:
-            time.sleep(0.01)  # nothing tells when somebody else's server is ready
-        finally:
-            s.close()
-    raise RuntimeError(f"nobody listens on {address}")
-
-
-class Peer:
-    """A contender: its processes run while the with-block does."""
-    port = 9000
-    way = "connect"  # how raw.c asks it for the origin; bare: there is one place it leads to
-    asks = []  # fields of every request, as curl and wrk take them
-
-    def __init__(self, bench, name):
-        self.bench, self.name, self.processes = bench, name, []
-
-    def url(self, path, port=TLS):
-        return f"http://127.0.0.1:{self.port}{path}"
-
-    def spawn(self, *argv):
-        log = open(f"{self.bench.dir}/{self.name}.log", "ab")
-        p = subprocess.Popen(["taskset", "-c", CONTENDER, *argv], stdout=log, stderr=log)
-        log.close()
-        self.processes.append(p)
-
-    def pids(self):
-        return [c for p in self.processes for c in children(p.pid)]
-
-    def settle(self):
-        """Before its CPU time is read: what it has done is counted."""
-
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, *_):
-        for p in self.processes:
-            p.send_signal(signal.SIGTERM)
-        for p in self.processes:
-            try:
-                p.wait(10)
-            except subprocess.TimeoutExpired:
-                p.kill()
-                p.wait()
-        self.processes = []
-
-
-class Nitroproxy(Peer):
-    """Three processes over unix sockets; inside: the app speaks to the enclave's own listener."""
-    inside = False
-    more = []  # settings of the enclave
-
-    def start(self):
-        d, binary = self.bench.dir, self.bench.binary
-        quiet = ["--log-level", "error"]
-        pool = [] if self.bench.keep_upstream else ["--limits-pool-idle", "0"]
-        self.spawn(binary, "tunnel", "--listen", f"unix:{d}/t", "--allow-cidr", "127.0.0.0/8", *quiet)
-        self.spawn(binary, "enclave", "--listen", f"unix:{d}/e", "--http-listen", "tcp:127.0.0.1:9001",
-                   "--tunnel", f"unix:{d}/t", "--ca-file", f"{d}/ca.pem", *pool, *quiet, *self.more)
-        self.spawn(binary, "host", "--listen", "tcp:127.0.0.1:9000", "--enclave", f"unix:{d}/e", *quiet)
-        for address in (f"{d}/t", f"{d}/e", ("127.0.0.1", 9000), ("127.0.0.1", 9001)):
-            wait_port(address)
-        if self.inside:  # the host has no part in it
-            self.__dict__["processes"], host = self.processes[:2], self.processes[2]
-            host.terminate()
-            host.wait()
-
-    def url(self, path, port=TLS):
-        return f"http://127.0.0.1:{9001 if self.inside else 9000}/https://{HOST}:{port}{path}"
-
-
-class Inside(Nitroproxy):
-    inside = True
-
-
-class ReceiptsOn(Nitroproxy):
-    """Gives receipts, but nobody asks."""
-    more = ["--receipts", "--nsm", "software"]
-
-
-class Receipts(ReceiptsOn):
-    """Everybody asks."""
-    asks = ["-H", "X-Nitroproxy-Want-Receipt: 1"]
-
-
-NGINX = """{load} worker_processes 1; daemon off; pid {d}/{n}.pid; error_log {d}/{n}.err;
-events {{ worker_connections 20000; }}
-"""
-
-
-def nginx_text(bench, name, body, stream=False):
-    load = f"load_module {bench.stream_module};" if stream and bench.stream_module else ""
-    path = f"{bench.dir}/{name}.conf"
-    with open(path, "w", encoding="ascii") as f:
-        f.write(NGINX.format(d=bench.dir, n=name, load=load) + body)
-    return path
+from contender import Peer, wait_port
+from origin import HOST, PLAIN, nginx_text
+from ours import Inside, Nitroproxy, Receipts, ReceiptsOn, Tunnel
 
 
 def nginx_tls(bench, port):
@@ -291,15 +146,6 @@ class Socat(Peer):
         raise RuntimeError("socat's children do not end")
 
 
-class Tunnel(Peer):
-    port, way = 9060, "tunnel"
-
-    def start(self):
-        self.spawn(self.bench.binary, "tunnel", "--listen", "tcp:127.0.0.1:9060", "--allow-cidr", "127.0.0.0/8",
-                   "--log-level", "error")
-        wait_port(("127.0.0.1", 9060))
-
-
 class Squid(Peer):
     port = 9070
 
@@ -334,73 +180,11 @@ RECEIPTS = [("nitroproxy", Nitroproxy, None), ("nitroproxy-on", ReceiptsOn, None
 KINDS = {"receipts": RECEIPTS, "http": HTTP, "relay": RELAY, "connect": CONNECT}
 
 
-class Bench:
-    """The private directory, the certificates and the origin."""
-    keep_upstream = True  # contenders may keep their connections to the origin
-    origin_port = TLS
+def contenders(bench, load):
+    bench.keep_upstream, bench.origin_port = load.keep_upstream, load.port
 
-    def __init__(self, binary, loads):
-        self.binary, self.loads = binary, loads
-
-    def contenders(self, load):
-        self.keep_upstream, self.origin_port = load.keep_upstream, load.port
-        def is_there(kind, tool):
-            if kind in (Nginx3, NginxStream) and not self.stream_module:
-                return False  # Debian: libnginx-mod-stream
-            return not tool or shutil.which(tool) or shutil.which(tool, path="/usr/sbin")
-        return [kind(self, name) for name, kind, tool in KINDS[load.kind] if is_there(kind, tool)]
-
-    def openssl(self, *argv):
-        subprocess.run(["openssl", *argv], cwd=self.dir, check=True, stderr=subprocess.DEVNULL)
-
-    def certificates(self):
-        with open(f"{self.dir}/leaf.ext", "w", encoding="ascii") as f:
-            f.write(f"subjectAltName=DNS:{HOST}\nbasicConstraints=CA:FALSE\n"
-                    "keyUsage=digitalSignature\nextendedKeyUsage=serverAuth\n")
-        kinds = {"ec": ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"], "rsa": ["rsa:2048"]}
-        for kind, key in kinds.items():
-            self.openssl("req", "-x509", "-newkey", *key, "-nodes", "-keyout", f"{kind}-ca.key", "-out",
-                         f"{kind}-ca.pem", "-subj", f"/CN=bench {kind}", "-days", "30", "-addext",
-                         "keyUsage=critical,keyCertSign")
-            self.openssl("req", "-newkey", *key, "-nodes", "-keyout", f"{kind}.key", "-out", f"{kind}.csr", "-subj",
-                         f"/CN={HOST}")
-            self.openssl("x509", "-req", "-in", f"{kind}.csr", "-CA", f"{kind}-ca.pem", "-CAkey", f"{kind}-ca.key",
-                         "-CAcreateserial", "-days", "20", "-extfile", "leaf.ext", "-out", f"{kind}.pem")
-        with open(f"{self.dir}/ca.pem", "wb") as out:
-            for kind in kinds:
-                with open(f"{self.dir}/{kind}-ca.pem", "rb") as f:
-                    out.write(f.read())
-
-    def origin(self):
-        def server(port, kind, tickets):
-            return (f"server {{ listen 127.0.0.1:{port} ssl; ssl_certificate {self.dir}/{kind}.pem;"
-                    f"ssl_certificate_key {self.dir}/{kind}.key; ssl_protocols TLSv1.3; ssl_session_tickets {tickets};"
-                    f"root {self.dir}/www; location /put {{ dav_methods PUT; client_max_body_size 0; }} }}")
-        os.makedirs(f"{self.dir}/www/put")
-        os.chmod(self.dir, 0o755)
-        for name, size in (("1k", 1 << 10), ("16m", 16 << 20), ("1g", 1 << 30)):
-            with open(f"{self.dir}/www/{name}", "wb") as f:
-                f.truncate(size)
-        conf = nginx_text(self, "origin", f"""user root; http {{ access_log off; keepalive_requests 100000000; sendfile on;
-            client_body_temp_path {self.dir}/body;
-            server {{ listen 127.0.0.1:{PLAIN}; root {self.dir}/www;
-                location /put {{ dav_methods PUT; client_max_body_size 0; }} }}
-            {server(TLS, 'ec', 'on')} {server(FRESH, 'ec', 'off')}
-            {server(RSA, 'rsa', 'on')} {server(RSA_FRESH, 'rsa', 'off')} }}""")
-        self.origin_process = subprocess.Popen(["taskset", "-c", OTHERS, "nginx", "-c", conf])
-        for port in (PLAIN, TLS, FRESH, RSA, RSA_FRESH):
-            wait_port(("127.0.0.1", port))
-
-    def __enter__(self):
-        self.temp = tempfile.TemporaryDirectory(prefix="npb", dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
-        self.dir = self.temp.name
-        found = [p for p in ("/usr/lib/nginx/modules/ngx_stream_module.so",) if os.path.exists(p)]
-        self.stream_module = found[0] if found else ""
-        self.certificates()
-        self.origin()
-        return self
-
-    def __exit__(self, *_):
-        self.origin_process.terminate()
-        self.origin_process.wait()
-        self.temp.cleanup()
+    def is_there(kind, tool):
+        if kind in (Nginx3, NginxStream) and not bench.stream_module:
+            return False  # Debian: libnginx-mod-stream
+        return not tool or shutil.which(tool) or shutil.which(tool, path="/usr/sbin")
+    return [kind(bench, name) for name, kind, tool in KINDS[load.kind] if is_there(kind, tool)]
