@@ -1,27 +1,49 @@
 """Nitroproxy as a contender, in the forms that are measured."""
-from contender import Peer, wait_port
+import os
+import socket
+import time
+
+from contender import Peer, children
 from origin import HOST
 
 
-class Nitroproxy(Peer):
+class Ours(Peer):
+    """Roles tell when they are ready, as they tell systemd."""
+
+    def __init__(self, bench, name):
+        super().__init__(bench, name)
+        self.ready_ms, self.leaders = {}, {}  # by role: how long its start took, and the process it began as
+
+    def begin(self, role, *argv):
+        path = f"{self.bench.dir}/{role}.ready"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told:
+            told.bind(path)
+            told.settimeout(10)
+            started = time.monotonic()
+            self.spawn(self.bench.binary, role, *argv, "--log-level", "error", NOTIFY_SOCKET=path)
+            while told.recv(100) != b"READY=1":
+                pass
+            self.ready_ms[role] = (time.monotonic() - started) * 1e3
+        os.unlink(path)
+        self.leaders[role] = self.processes[-1].pid
+
+    def role_pids(self, role):
+        return children(self.leaders[role])
+
+
+class Nitroproxy(Ours):
     """Three processes over unix sockets; inside: the app speaks to the enclave's own listener."""
     inside = False
     more = []  # settings of the enclave
 
     def start(self):
-        d, binary = self.bench.dir, self.bench.binary
-        quiet = ["--log-level", "error"]
+        d = self.bench.dir
         pool = [] if self.bench.keep_upstream else ["--limits-pool-idle", "0"]
-        self.spawn(binary, "tunnel", "--listen", f"unix:{d}/t", "--allow-cidr", "127.0.0.0/8", *quiet)
-        self.spawn(binary, "enclave", "--listen", f"unix:{d}/e", "--http-listen", "tcp:127.0.0.1:9001",
-                   "--tunnel", f"unix:{d}/t", "--ca-file", f"{d}/ca.pem", *pool, *quiet, *self.more)
-        self.spawn(binary, "host", "--listen", "tcp:127.0.0.1:9000", "--enclave", f"unix:{d}/e", *quiet)
-        for address in (f"{d}/t", f"{d}/e", ("127.0.0.1", 9000), ("127.0.0.1", 9001)):
-            wait_port(address)
-        if self.inside:  # the host has no part in it
-            self.__dict__["processes"], host = self.processes[:2], self.processes[2]
-            host.terminate()
-            host.wait()
+        self.begin("tunnel", "--listen", f"unix:{d}/t", "--allow-cidr", "127.0.0.0/8")
+        self.begin("enclave", "--listen", f"unix:{d}/e", "--http-listen", "tcp:127.0.0.1:9001",
+                   "--tunnel", f"unix:{d}/t", "--ca-file", f"{d}/ca.pem", *pool, *self.more)
+        if not self.inside:
+            self.begin("host", "--listen", "tcp:127.0.0.1:9000", "--enclave", f"unix:{d}/e")
 
     def url(self, path, port):
         return f"http://127.0.0.1:{9001 if self.inside else 9000}/https://{HOST}:{port}{path}"
@@ -41,10 +63,8 @@ class Receipts(ReceiptsOn):
     asks = ["-H", "X-Nitroproxy-Want-Receipt: 1"]
 
 
-class Tunnel(Peer):
+class Tunnel(Ours):
     port, way = 9060, "tunnel"
 
     def start(self):
-        self.spawn(self.bench.binary, "tunnel", "--listen", "tcp:127.0.0.1:9060", "--allow-cidr", "127.0.0.0/8",
-                   "--log-level", "error")
-        wait_port(("127.0.0.1", 9060))
+        self.begin("tunnel", "--listen", "tcp:127.0.0.1:9060", "--allow-cidr", "127.0.0.0/8")
