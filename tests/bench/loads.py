@@ -147,41 +147,88 @@ class Strands(RawConnects):
         return self.tool(bench, "strands", peer.port, origin.PLAIN, "/1k", 16, seconds)
 
 
+# ---- memory -----------------------------------------------------------------------------------------------------------
+
+def rss_at_rest(pids):
+    """What was needed under load and is given back a moment later is not what an idle connection costs."""
+    rss = [contender.rss_kib(pids, peak=False)]
+    while len(rss) < 15 and (len(rss) < 4 or rss[-1] < rss[-3]):
+        time.sleep(1)
+        rss.append(contender.rss_kib(pids, peak=False))
+    return rss[-1]
+
+
+def door(url):
+    """Port and target, for connections made here."""
+    port, target = re.match(r"http://127\.0\.0\.1:(\d+)(.*)", url).groups()
+    return int(port), target.encode()
+
+
 class Idle(Requests):
     """Idle clients: bytes of RSS each, and what the others still get."""
     figure, clients, idle = "rss_bytes", 64, 9800
-
-    @staticmethod
-    def rss_at_rest(pids):
-        """What was needed under load and is given back a moment later is not what an idle client costs."""
-        rss = [contender.rss_kib(pids, peak=False)]
-        while len(rss) < 15 and (len(rss) < 4 or rss[-1] < rss[-3]):
-            time.sleep(1)
-            rss.append(contender.rss_kib(pids, peak=False))
-        return rss[-1]
 
     def work(self, bench, peer, seconds, cpu, pids, before):
         import resource
         resource.setrlimit(resource.RLIMIT_NOFILE, (20000, max(20000, resource.getrlimit(resource.RLIMIT_NOFILE)[1])))
         n, took, _ = self.wrk(peer, seconds)
         alone = n / took
-        rss, held = self.rss_at_rest(pids), []
-        port = int(re.search(r":(\d+)/", peer.url("/", self.port)).group(1))
-        request = peer.url("/1k", self.port).split(f":{port}", 1)[1].encode()
+        rss, held = rss_at_rest(pids), []
+        port, target = door(peer.url("/1k", self.port))
         for i in range(self.idle):
             # Several source addresses: one has not enough ports for the rounds that follow each other.
             s = socket.create_connection(("127.0.0.1", port), source_address=(f"127.0.0.{2 + i % 8}", 0))
-            s.sendall(b"GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n" % request)
+            s.sendall(b"GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n" % target)
             if not s.recv(65536):
                 raise RuntimeError(f"{peer.name}: closed connection {i}")
             held.append(s)
-        each = (self.rss_at_rest(pids) - rss) * 1024 / self.idle
+        each = (rss_at_rest(pids) - rss) * 1024 / self.idle
         before = cpu(pids)
         n, took, p99 = self.wrk(peer, seconds)
         figures = {"rss_bytes": each, "rate_kept": n / took / alone, "p99_ms": p99}
         for s in held:
             s.close()
         return figures
+
+
+class Pooled(Load):
+    """TLS connections that wait in the pool for the next request: bytes of the enclave's RSS each."""
+    figure, seconds, count = "rss_bytes", 1, 200
+
+    def uploads(self, peer, count):
+        """At a time: each lacks its last byte until all have a connection of their own."""
+        port, target = door(peer.url("/put/x", self.port))
+        held = [socket.create_connection(("127.0.0.1", port), timeout=30) for _ in range(count)]
+        for s in held:
+            s.sendall(b"PUT %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n1" % target)
+        self.until(peer, "upstream_connections", count)
+        for s in held:
+            s.sendall(b"2")
+        for s in held:
+            if not re.match(rb"HTTP/1.1 20[14] ", s.recv(65536)):
+                raise RuntimeError(f"{peer.name}: an upload failed")
+            s.close()
+        self.until(peer, "upstream_idle", count)
+
+    @staticmethod
+    def until(peer, gauge, count):
+        late = time.monotonic() + 30
+        while (now := peer.metric(gauge)) < count:
+            if time.monotonic() > late:
+                raise RuntimeError(f"{peer.name}: {gauge} is {now}, not {count}")
+            time.sleep(0.02)  # a gauge tells nobody that it has changed
+
+    def warm(self, bench, peer):
+        self.uploads(peer, 1)  # what the first connection brings along is not what each costs
+
+    def work(self, bench, peer, seconds, cpu, pids, before):
+        enclave = peer.role_pids("enclave")
+        had, rss = peer.metric("upstream_idle"), rss_at_rest(enclave)
+        self.uploads(peer, self.count)
+        more = rss_at_rest(enclave) - rss
+        self.until(peer, "upstream_idle", self.count)  # nor has any been closed meanwhile
+        pooled = peer.metric("upstream_idle") - had
+        return {"rss_bytes": more * 1024 / pooled, "pooled": pooled}
 
 
 def fresh(name, title, port):
@@ -209,6 +256,7 @@ ALL = [
     RawBulk("W6.1x1g", "CONNECT, 1 GiB down", kind="connect", verb="get", streams=1, path="/1g", size=1 << 30),
     RawConnects("W6.connects", "CONNECT, 1 KiB, close", kind="connect"),
     Idle("W7.idle", "9 800 idle clients"),
+    Pooled("W7.pooled", "200 idle TLS connections to the origin in the enclave's pool", kind="pool"),
     Requests("W8.c16", "1 KiB GET with a receipt, 16 clients", kind="receipts", clients=16),
     Download("W8.1x1g", "1 GiB down with a receipt", kind="receipts", streams=1, path="/1g", size=1 << 30),
     Upload("W8.up", "256 MiB up with a receipt", kind="receipts"),

@@ -1,5 +1,7 @@
 """Nitroproxy as a contender, in the forms that are measured."""
+import http.client
 import os
+import re
 import socket
 import time
 
@@ -44,6 +46,14 @@ class Nitroproxy(Ours):
                    "--tunnel", f"unix:{d}/t", "--ca-file", f"{d}/ca.pem", *pool, *self.more)
         if not self.inside:
             self.begin("host", "--listen", "tcp:127.0.0.1:9000", "--enclave", f"unix:{d}/e")
+
+    def metric(self, name):
+        """One of the enclave's."""
+        c = http.client.HTTPConnection("127.0.0.1", 9001, timeout=10)
+        c.request("GET", "/metrics")
+        text = c.getresponse().read().decode()
+        c.close()
+        return int(re.search(rf'(?m)^nitroproxy_{name}{{role="enclave"}} (\d+)$', text).group(1))
 
     def url(self, path, port):
         return f"http://127.0.0.1:{9001 if self.inside else 9000}/https://{HOST}:{port}{path}"

@@ -177,7 +177,8 @@ RELAY = [("nitroproxy-tunnel", Tunnel, None), ("nginx-stream", NginxStream, "ngi
          ("socat", Socat, "socat")]
 CONNECT = [("nitroproxy", Nitroproxy, None), ("squid", Squid, "squid"), ("tinyproxy", Tinyproxy, "tinyproxy")]
 RECEIPTS = [("nitroproxy", Nitroproxy, None), ("nitroproxy-on", ReceiptsOn, None), ("nitroproxy-asked", Receipts, None)]
-KINDS = {"receipts": RECEIPTS, "http": HTTP, "relay": RELAY, "connect": CONNECT}
+POOL = [("nitroproxy", Nitroproxy, None)]
+KINDS = {"pool": POOL, "receipts": RECEIPTS, "http": HTTP, "relay": RELAY, "connect": CONNECT}
 
 
 def contenders(bench, load):
