@@ -1,6 +1,7 @@
 """The workloads: what is asked of a contender, and what it costs it."""
 import re
 import socket
+import statistics
 import subprocess
 import threading
 import time
@@ -147,7 +148,7 @@ class Strands(RawConnects):
         return self.tool(bench, "strands", peer.port, origin.PLAIN, "/1k", 16, seconds)
 
 
-# ---- memory -----------------------------------------------------------------------------------------------------------
+# ---- memory, and the start --------------------------------------------------------------------------------------------
 
 def rss_at_rest(pids):
     """What was needed under load and is given back a moment later is not what an idle connection costs."""
@@ -231,6 +232,20 @@ class Pooled(Load):
         return {"rss_bytes": more * 1024 / pooled, "pooled": pooled}
 
 
+class Start(Load):
+    """Each role in turn: milliseconds from before fork until it says that it is ready; MiB of RSS once all have."""
+    figure, roles, times = "enclave_ms", ("tunnel", "enclave", "host"), 9
+
+    def run(self, bench, peer, quick):
+        starts = []
+        for _ in range(2 if quick else self.times):
+            peer.stop()
+            peer.start()
+            rss = {f"{role}_mib": contender.rss_kib(peer.role_pids(role), peak=False) / 1024 for role in self.roles}
+            starts.append({**{f"{role}_ms": peer.ready_ms[role] for role in self.roles}, **rss})
+        return {figure: statistics.median(s[figure] for s in starts) for figure in starts[0]}
+
+
 def fresh(name, title, port):
     return Requests(name, title, keep_upstream=False, port=port, clients=16)
 
@@ -260,4 +275,5 @@ ALL = [
     Requests("W8.c16", "1 KiB GET with a receipt, 16 clients", kind="receipts", clients=16),
     Download("W8.1x1g", "1 GiB down with a receipt", kind="receipts", streams=1, path="/1g", size=1 << 30),
     Upload("W8.up", "256 MiB up with a receipt", kind="receipts"),
+    Start("W9.start", "each role's start until it is ready, and its RSS then", kind="start"),
 ]

@@ -5,7 +5,7 @@ import time
 
 from contender import Peer, wait_port
 from origin import HOST, PLAIN, nginx_text
-from ours import Inside, Nitroproxy, Receipts, ReceiptsOn, Tunnel
+from ours import Inside, Nitroproxy, Receipts, ReceiptsOn, SystemsRoots, Tunnel
 
 
 def nginx_tls(bench, port):
@@ -178,7 +178,8 @@ RELAY = [("nitroproxy-tunnel", Tunnel, None), ("nginx-stream", NginxStream, "ngi
 CONNECT = [("nitroproxy", Nitroproxy, None), ("squid", Squid, "squid"), ("tinyproxy", Tinyproxy, "tinyproxy")]
 RECEIPTS = [("nitroproxy", Nitroproxy, None), ("nitroproxy-on", ReceiptsOn, None), ("nitroproxy-asked", Receipts, None)]
 POOL = [("nitroproxy", Nitroproxy, None)]
-KINDS = {"pool": POOL, "receipts": RECEIPTS, "http": HTTP, "relay": RELAY, "connect": CONNECT}
+START = [("nitroproxy", SystemsRoots, None)]
+KINDS = {"pool": POOL, "start": START, "receipts": RECEIPTS, "http": HTTP, "relay": RELAY, "connect": CONNECT}
 
 
 def contenders(bench, load):
