@@ -88,6 +88,8 @@ bool bundle_leaving(const struct bundle *b);
 bool bundle_has_room(const struct bundle *b);  /* for one more strand */
 unsigned bundle_count(const struct bundle *b); /* strands */
 
+bool bundle_has(const struct bundle *b, const struct stream *s); /* s is one of its strands */
+
 /* s is a strand, or goes over one.. */
 bool bundle_carries(const struct stream *s);
 /* ..of a bundle that takes no new ones, or has gone. */

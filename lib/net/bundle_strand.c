@@ -156,6 +156,11 @@ static const struct stream_ops strand_ops = {
 	.through = lane_through,
 };
 
+bool bundle_has(const struct bundle *b, const struct stream *s)
+{
+	return s->ops == &strand_ops && container_of(s, struct strand, base)->bundle == b;
+}
+
 struct strand *strand_new(struct bundle *b, uint32_t id)
 {
 	struct strand *st = mem_zero(sizeof *st);

@@ -311,6 +311,15 @@ int fd_stream_fd(const struct stream *s)
 	return f->family == AF_VSOCK ? -1 : f->watch.fd;
 }
 
+int fd_stream_socket(const struct stream *s, int *family)
+{
+	if (s->ops != &fd_ops)
+		return -1;
+	const struct fd_stream *f = container_of(s, struct fd_stream, base);
+	*family = f->family;
+	return f->watch.fd;
+}
+
 bool fd_stream_tap(struct stream *s, enum stream_side side, void (*fn)(void *arg), void *arg)
 {
 	CHECK(s->ops == &fd_ops);

@@ -25,6 +25,8 @@ int fd_stream_connected(struct stream *s);
  * -1: the stream is of another kind, or over AF_VSOCK, where each write has a limit to keep.
  */
 int fd_stream_fd(const struct stream *s);
+/* Of whatever address family, to be handed over (net/handover.h). -1: the stream is of another kind. */
+int fd_stream_socket(const struct stream *s, int *family);
 
 /*
  * While tapped, the edges of that side go to fn, which may untap, post tasks and do nothing else, and no read

@@ -62,7 +62,7 @@ enum frame_type {
 #define FRAME_METRICS_MAX 65536
 
 #define FRAME_TRUNK_HELLO  20 /* host -> enclave */
-#define FRAME_TRUNK_ANSWER 4  /* enclave -> host */
+#define FRAME_TRUNK_ANSWER 8  /* enclave -> host */
 
 void frame_header(uint8_t out[FRAME_HEADER], enum frame_type type, size_t length);
 

@@ -44,6 +44,8 @@ struct crew *crew_new(const struct settings *s, unsigned count)
 	if (s->limits.client_rate || s->limits.client_connections)
 		c->clients = limit(s->limits.client_rate, s->limits.client_connections, CLIENTS_MAX, count);
 	c->documents = limit(s->limits.attestation_rate, 0, 1, count);
+	if (count > 1)
+		c->handover = handover_new(count);
 	return c;
 }
 
@@ -53,6 +55,7 @@ void crew_free(struct crew *c)
 		return;
 	ratelimit_free(c->clients);
 	ratelimit_free(c->documents);
+	handover_free(c->handover);
 	shared_free(c->shared, shared_size(c->count));
 	free(c->beats);
 	free(c);

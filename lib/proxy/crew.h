@@ -7,6 +7,7 @@
  *	Via            one pseudonym                                a loop through two workers is seen as one
  *	told           the enclave's metrics, as worker 0 of the host has them
  *	care           what the supervisor knows: restarts, the application, the clock
+ *	handover       connections that belong to another one         a lane finds its trunk
  *
  * Each has its own connections, pools, TLS sessions and verified chains. Of limits that hold for all together
  * each has its share.
@@ -15,6 +16,7 @@
 #define PROXY_CREW_H
 
 #include "base/buf.h"
+#include "net/handover.h"
 #include "proxy/figures.h"
 #include "proxy/ratelimit.h"
 #include "proxy/settings.h"
@@ -26,6 +28,7 @@ struct crew {
 	uint64_t id;		     /* for Via */
 	struct ratelimit *clients;   /* owned; NULL: clients have no limit */
 	struct ratelimit *documents; /* owned; attestation documents of all who ask */
+	struct handover *handover;   /* owned; NULL: there is no other */
 	struct crew_shared *shared;  /* owned, as far as this process has it */
 	uint64_t *beats;	     /* owned; as crew_all_alive has seen them */
 };

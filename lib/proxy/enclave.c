@@ -133,6 +133,7 @@ static bool load(struct enclave *e, struct error *err)
 	struct trunk_client_config trunk = {.to = up.reach.tunnel,
 					    .wire = TRUNK_TUNNEL,
 					    .connect_ms = s->timeouts.tunnel_connect,
+					    .workers = e->crew->count,
 					    .stats = &e->figures->trunk};
 	if (s->trunk)
 		up.reach.trunk = e->trunk = trunk_client_new(e->loop, &trunk);

@@ -107,8 +107,9 @@ void enclave_channels_init(struct enclave *e)
 		.on_closed = on_channel_closed, .owner = e};
 	list_init(&e->channels.conns);
 	const struct settings *s = e->settings;
-	struct trunk_server_config trunks = {.wire = TRUNK_FRAMES,
-					     .room = s->trunk && e->crew->count == 1 ? room : NULL,
+	struct trunk_server_config trunks = {.crew = e->crew,
+					     .wire = TRUNK_FRAMES,
+					     .room = s->trunk ? room : NULL,
 					     .answer_ms = s->timeouts.enclave_connect,
 					     .on_strand = enclave_accept,
 					     .on_promise = on_promise,

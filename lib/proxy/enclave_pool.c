@@ -263,7 +263,7 @@ static void on_ping_timeout(struct timer *t)
 	struct opening *o = container_of(t, struct opening, ping_timer);
 	struct error err;
 	struct pooled *c = o->conn;
-	trunk_client_doubt(o->pool->trunk);
+	trunk_client_doubt(o->pool->trunk, channel_client_stream(c->channel));
 	error_set_hop(&err, ERR_TIMEOUT, HOP_ENCLAVE, "the enclave did not answer a ping within %llu ms",
 		      (unsigned long long)o->pool->config.connect_ms);
 	pinged(o, (struct span){0}, &err);
@@ -299,6 +299,7 @@ struct enclave_pool *enclave_pool_new(struct loop *l, const struct enclave_pool_
 	struct trunk_client_config trunk = {.to = config->enclave,
 					    .wire = TRUNK_FRAMES,
 					    .connect_ms = config->connect_ms,
+					    .workers = config->workers,
 					    .stats = config->trunk};
 	if (config->trunk)
 		p->trunk = trunk_client_new(l, &trunk);

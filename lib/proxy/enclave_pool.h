@@ -17,7 +17,8 @@ struct enclave_pool;
 struct enclave_pool_config {
 	struct address enclave;
 	struct parse_limits limits;
-	unsigned max; /* in use or idle */
+	unsigned max;	  /* in use or idle */
+	unsigned workers; /* trunk_client_config */
 	uint64_t connect_ms;
 	uint64_t idle_ms;
 	struct trunk_stats *trunk;	  /* borrowed; NULL: no trunk is wanted */

@@ -266,6 +266,7 @@ struct host *host_new(struct loop *l, const struct settings *s, struct crew *cre
 					   .max = crew_share(crew, s->limits.enclave_connections),
 					   .connect_ms = s->timeouts.enclave_connect,
 					   .idle_ms = s->timeouts.pool_idle,
+					   .workers = crew->count,
 					   .trunk = s->trunk ? &crew_figures(crew)->trunk : NULL,
 					   .stats = &crew_figures(crew)->pool};
 	if (!address_parse(s->host_proxy.enclave, &pool.enclave, err))

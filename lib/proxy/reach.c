@@ -87,7 +87,7 @@ static void on_timeout(struct timer *t)
 			      "no answer from the tunnel within %llu ms",
 			      (unsigned long long)r->config->tunnel_ms);
 	if (r->ping_fn)
-		trunk_client_doubt(r->config->trunk);
+		trunk_client_doubt(r->config->trunk, r->stream);
 	fail(r, &err, HOP_NONE);
 }
 

@@ -15,7 +15,8 @@
 
 /* Whatever the other side says, and however long it keeps what we have closed. */
 #define STRANDS_MAX 8192
-#define TRUNKS_MAX  8 /* on their way out; meanwhile there is none */
+#define TRUNKS_MAX  24 /* those on their way out, too; meanwhile there are fewer.. */
+#define WANTED_MAX  16 /* ..than these */
 
 /* One trunk: being dialled, up, or on its way out. */
 struct trunk {
@@ -39,7 +40,7 @@ struct trunk_client {
 	struct loop *loop;
 	struct trunk_client_config config;
 	struct list trunks;
-	struct trunk *current; /* NULL: none; new strands are opened on this one */
+	unsigned wanted; /* at a time, those on their way out not counted */
 	struct timer again;
 	uint64_t pause_ms;
 };
@@ -54,10 +55,11 @@ static void drop_lane(struct lane *lane)
 	free(lane);
 }
 
-static void on_lane(void *arg, struct stream *s, uint32_t strands, bool refused, const struct error *err)
+static void on_lane(void *arg, struct stream *s, const struct trunk_offer *offer, bool refused,
+		    const struct error *err)
 {
 	struct lane *lane = arg;
-	(void)strands;
+	(void)offer;
 	(void)refused;
 	lane->dial = NULL;
 	struct trunk *k = lane->trunk;
@@ -97,17 +99,35 @@ static void drop(struct trunk *k)
 		t->config.stats->up--;
 	bundle_free(k->bundle);
 	list_remove(&k->link);
-	if (t->current == k)
-		t->current = NULL;
 	free(k);
+}
+
+/* It is up and on no way out, or about to be. */
+static bool counts(const struct trunk *k)
+{
+	return k->dial || !bundle_leaving(k->bundle);
+}
+
+static bool enough(const struct trunk_client *t)
+{
+	unsigned n = 0;
+	LIST_EACH (it, &t->trunks)
+		n += counts(container_of(it, struct trunk, link));
+	return n >= t->wanted;
 }
 
 static void on_again(struct timer *timer);
 
 static void later(struct trunk_client *t, uint64_t ms)
 {
-	if (!t->current)
+	if (!enough(t) && !timer_active(&t->again))
 		timer_start(t->loop, &t->again, ms, on_again);
+}
+
+/* Longer each time. */
+static void after_a_pause(struct trunk_client *t)
+{
+	later(t, t->pause_ms);
 	t->pause_ms = t->pause_ms * 2 < AGAIN_MAX_MS ? t->pause_ms * 2 : AGAIN_MAX_MS;
 }
 
@@ -122,10 +142,19 @@ static void on_gone(void *owner, struct bundle *b, const struct error *err)
 	t->config.stats->up--;
 	k->bundle = NULL;
 	drop(k);
-	later(t, t->pause_ms);
+	after_a_pause(t);
 }
 
-static void on_up(void *arg, struct stream *s, uint32_t strands, bool refused, const struct error *err)
+/* One for each of them, from all of us together. */
+static unsigned wanted(const struct trunk_client *t, uint32_t workers)
+{
+	unsigned of_us = t->config.workers ? t->config.workers : 1;
+	unsigned n = workers / of_us + (workers % of_us != 0);
+	return n < 1 ? 1 : n < WANTED_MAX ? n : WANTED_MAX;
+}
+
+static void on_up(void *arg, struct stream *s, const struct trunk_offer *offer, bool refused,
+		  const struct error *err)
 {
 	struct trunk *k = arg;
 	struct trunk_client *t = k->client;
@@ -134,15 +163,20 @@ static void on_up(void *arg, struct stream *s, uint32_t strands, bool refused, c
 		log_write(LOG_DEBUG, "no trunk", LOG_STR("to", t->config.to.text),
 			  LOG_STR("detail", err->text));
 		drop(k);
-		later(t, refused ? REFUSED_MS : t->pause_ms);
+		if (refused)
+			later(t, REFUSED_MS);
+		else
+			after_a_pause(t);
 		return;
 	}
-	unsigned most = strands < STRANDS_MAX ? strands : STRANDS_MAX;
+	unsigned most = offer->strands < STRANDS_MAX ? offer->strands : STRANDS_MAX;
 	struct bundle_config config = {
 		.side = BUNDLE_DIALS, .most = most, .on_bulk = on_bulk, .on_gone = on_gone, .owner = k};
 	k->bundle = bundle_new(s, &config);
 	t->config.stats->up++;
 	t->pause_ms = AGAIN_MIN_MS;
+	t->wanted = wanted(t, offer->workers);
+	later(t, 0);
 	log_write(LOG_DEBUG, "trunk", LOG_STR("to", t->config.to.text), LOG_UINT("strands", most));
 }
 
@@ -152,7 +186,6 @@ static void dial(struct trunk_client *t)
 	k->client = t;
 	list_init(&k->lanes);
 	list_append(&t->trunks, &k->link);
-	t->current = k;
 	CHECK(getrandom(k->hello.key, sizeof k->hello.key, 0) == sizeof k->hello.key);
 	k->dial = trunk_hello_start(t->loop, &t->config.to, t->config.wire, &k->hello, t->config.connect_ms,
 				    on_up, k);
@@ -161,31 +194,35 @@ static void dial(struct trunk_client *t)
 static void on_again(struct timer *timer)
 {
 	struct trunk_client *t = container_of(timer, struct trunk_client, again);
-	unsigned leaving = 0;
+	unsigned n = 0;
 	LIST_EACH (it, &t->trunks)
-		leaving++;
-	if (leaving < TRUNKS_MAX) /* else again when one has gone */
+		n++;
+	if (n < TRUNKS_MAX && !enough(t)) /* else again when one has gone */
 		dial(t);
 }
 
-/* The bundle that strands are opened on; NULL: there is none. */
-static struct bundle *current(struct trunk_client *t)
+/* Where the fewest strands are, and one more may be; NULL: nowhere. */
+static struct bundle *least_busy(const struct trunk_client *t)
 {
-	struct trunk *k = t ? t->current : NULL;
-	if (!k || !k->bundle)
-		return NULL;
-	if (!bundle_leaving(k->bundle))
-		return k->bundle;
-	t->current = NULL; /* it ends with its last strand, and meanwhile another is dialled */
-	later(t, t->pause_ms);
-	return NULL;
+	struct bundle *best = NULL;
+	LIST_EACH (it, &t->trunks) {
+		struct bundle *b = container_of(it, struct trunk, link)->bundle;
+		if (b && bundle_has_room(b) && (!best || bundle_count(b) < bundle_count(best)))
+			best = b;
+	}
+	return best;
 }
 
 /* ---- what others ask ---- */
 
 struct stream *trunk_client_open(struct trunk_client *t)
 {
-	struct bundle *b = current(t);
+	if (!t)
+		return NULL;
+	if (!enough(t) && !timer_active(&t->again))
+		after_a_pause(
+			t); /* one leaves: it ends with its last strand, and meanwhile another is dialled */
+	struct bundle *b = least_busy(t);
 	return b ? bundle_open(b) : NULL;
 }
 
@@ -193,15 +230,18 @@ bool trunk_client_outdates(struct trunk_client *t, const struct stream *s)
 {
 	if (bundle_carries(s))
 		return bundle_leaves_with(s);
-	struct bundle *b = current(t);
-	return b && bundle_has_room(b);
+	return t && least_busy(t);
 }
 
-void trunk_client_doubt(struct trunk_client *t)
+void trunk_client_doubt(struct trunk_client *t, const struct stream *s)
 {
-	struct bundle *b = current(t);
-	if (b)
-		bundle_leave(b);
+	if (!t || !s)
+		return;
+	LIST_EACH (it, &t->trunks) {
+		struct bundle *b = container_of(it, struct trunk, link)->bundle;
+		if (b && bundle_has(b, s))
+			bundle_leave(b);
+	}
 }
 
 void trunk_metrics(const struct trunk_stats *s, const char *role, struct buf *out)
@@ -219,6 +259,7 @@ struct trunk_client *trunk_client_new(struct loop *l, const struct trunk_client_
 	t->loop = l;
 	t->config = *config;
 	t->pause_ms = AGAIN_MIN_MS;
+	t->wanted = 1;
 	list_init(&t->trunks);
 	dial(t);
 	return t;

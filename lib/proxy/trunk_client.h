@@ -2,6 +2,9 @@
  * A trunk to one address, kept up: instead of a connection for each exchange a strand of one that is there
  * (net/bundle.h). It is dialled at once and again whenever it has gone; whoever asks while it is not up, or when the other
  * side wants none, dials by himself as if there were none: nobody waits for a trunk.
+ *
+ * To a role with more workers than ours there are several, as many as make one for each of them: a strand is opened where
+ * the fewest are.
  */
 #ifndef PROXY_TRUNK_CLIENT_H
 #define PROXY_TRUNK_CLIENT_H
@@ -17,6 +20,7 @@ struct trunk_client_config {
 	struct address to;
 	enum trunk_wire wire;
 	uint64_t connect_ms;
+	unsigned workers;	   /* of our own role, who do the same; 0: as 1 */
 	struct trunk_stats *stats; /* borrowed */
 };
 
@@ -32,8 +36,8 @@ struct stream *trunk_client_open(struct trunk_client *t);
  * second would otherwise stay with such connections for ever.
  */
 bool trunk_client_outdates(struct trunk_client *t, const struct stream *s);
-/* Something on it has gone unanswered for long: no new strands on this one. */
-void trunk_client_doubt(struct trunk_client *t);
+/* Something on s has gone unanswered for long: no new strands on that trunk, if it is a strand. */
+void trunk_client_doubt(struct trunk_client *t, const struct stream *s);
 void trunk_metrics(const struct trunk_stats *s, const char *role, struct buf *out);
 
 #endif

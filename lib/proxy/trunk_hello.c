@@ -33,14 +33,14 @@ static void finish(struct trunk_hello_op *o, bool good, bool refused, const stru
 	trunk_hello_fn *fn = o->fn;
 	void *arg = o->arg;
 	struct stream *s = good ? o->stream : NULL;
-	uint32_t strands = o->answer.strands;
+	struct trunk_offer offer = o->answer.offer;
 	struct error err;
 	if (!good)
 		err = *why;
 	else
 		o->stream = NULL;
 	trunk_hello_cancel(o);
-	fn(arg, s, strands, refused, good ? NULL : &err);
+	fn(arg, s, &offer, refused, good ? NULL : &err);
 }
 
 static void on_timeout(struct timer *t)

@@ -8,8 +8,8 @@
 
 struct trunk_hello_op;
 
-/* s: the callee's, with nothing read behind the answer; strands as answered. s NULL: refused is a plain no. */
-typedef void trunk_hello_fn(void *arg, struct stream *s, uint32_t strands, bool refused,
+/* s: the callee's, with nothing read behind the answer, which was that offer. s NULL: refused is a plain no. */
+typedef void trunk_hello_fn(void *arg, struct stream *s, const struct trunk_offer *offer, bool refused,
 			    const struct error *err);
 
 /* Exactly one callback, from the loop, within twice ms; none after cancel. */

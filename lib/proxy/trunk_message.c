@@ -33,14 +33,15 @@ void trunk_hello_read(struct span payload, struct trunk_hello *h)
 
 /* ---- the answer ---- */
 
-void trunk_answer_write(struct buf *out, enum trunk_wire wire, uint32_t strands)
+void trunk_answer_write(struct buf *out, enum trunk_wire wire, const struct trunk_offer *offer)
 {
 	if (wire == TRUNK_TUNNEL) {
-		CHECK(tunnel_trunk_answer_write(out, strands));
+		CHECK(tunnel_trunk_answer_write(out, offer));
 		return;
 	}
 	put_frame(out, FRAME_TRUNK, FRAME_TRUNK_ANSWER);
-	buf_u32(out, strands);
+	buf_u32(out, offer->strands);
+	buf_u32(out, offer->workers);
 }
 
 void trunk_refusal_write(struct buf *out, enum trunk_wire wire, const struct error *err)
@@ -84,8 +85,11 @@ static enum trunk_answer_result feed_frame(struct trunk_answer *a, struct block 
 		error_set(err, ERR_PROTOCOL, "no trunk is offered");
 		return TRUNK_ANSWER_REFUSED;
 	}
-	a->strands = be_u32(a->frame + FRAME_HEADER);
-	return a->have == sizeof a->frame ? TRUNK_ANSWER_OK : TRUNK_ANSWER_MORE;
+	if (a->have < sizeof a->frame)
+		return TRUNK_ANSWER_MORE;
+	a->offer = (struct trunk_offer){.strands = be_u32(a->frame + FRAME_HEADER),
+					.workers = be_u32(a->frame + FRAME_HEADER + 4)};
+	return TRUNK_ANSWER_OK;
 }
 
 enum trunk_answer_result trunk_answer_feed(struct trunk_answer *a, struct block *b, struct error *err)
@@ -96,7 +100,7 @@ enum trunk_answer_result trunk_answer_feed(struct trunk_answer *a, struct block 
 	case TUNNEL_ANSWER_MORE:
 		return TRUNK_ANSWER_MORE;
 	case TUNNEL_ANSWER_OK:
-		a->strands = a->tunnel.strands;
+		a->offer = a->tunnel.trunk;
 		return TRUNK_ANSWER_OK;
 	case TUNNEL_ANSWER_BAD:
 		break;

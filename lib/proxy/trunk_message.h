@@ -2,12 +2,14 @@
  * How a connection between two of our processes becomes a trunk, which carries a bundle (net/bundle.h), or a lane of
  * one of its strands. Who dials says so first, in the language of whom it has dialled:
  *
- *	frames  (net/frame.h)             TRUNK  key, 16 bytes | strand, u32    answered by  TRUNK  strands, u32
- *	tunnel  (proxy/tunnel_message.h)  {"type":"trunk","key":"32 hex","strand":7}         {"status":"ok","strands":512}
+ *	frames  (net/frame.h)             TRUNK  key, 16 bytes | strand, u32    answered by  TRUNK  strands, u32 | workers, u32
+ *	tunnel  (proxy/tunnel_message.h)  {"type":"trunk","key":"32 hex","strand":7}
+ *	                                                                        {"status":"ok","strands":512,"workers":4}
  *
  *	key      random, of the trunk
  *	strand   0: this is a new trunk of that key; else: a lane for that strand of it
  *	strands  how many the trunk may carry at a time
+ *	workers  how many there are who each would take a trunk, so that all of them have work; 0: as 1
  *
  * Whoever does not want to, or is too old to understand, answers with an error as it always does, and connections
  * are made one by one. Nothing else is sent before the answer has come.
@@ -24,7 +26,7 @@ void trunk_hello_write(struct buf *out, enum trunk_wire wire, const struct trunk
 /* The payload of a TRUNK frame; it has the length that net/frame.h demands. */
 void trunk_hello_read(struct span payload, struct trunk_hello *h);
 
-void trunk_answer_write(struct buf *out, enum trunk_wire wire, uint32_t strands);
+void trunk_answer_write(struct buf *out, enum trunk_wire wire, const struct trunk_offer *offer);
 void trunk_refusal_write(struct buf *out, enum trunk_wire wire, const struct error *err);
 
 enum trunk_answer_result { TRUNK_ANSWER_MORE, TRUNK_ANSWER_OK, TRUNK_ANSWER_REFUSED };
@@ -35,7 +37,7 @@ struct trunk_answer {
 	struct tunnel_answer tunnel;
 	uint8_t frame[FRAME_HEADER + FRAME_TRUNK_ANSWER];
 	size_t have;
-	uint32_t strands; /* once it is OK */
+	struct trunk_offer offer; /* once it is OK */
 };
 
 void trunk_answer_init(struct trunk_answer *a, enum trunk_wire wire);

@@ -33,6 +33,7 @@ struct answer {
 struct trunk_server {
 	struct loop *loop;
 	struct trunk_server_config config;
+	struct handover_end *handed; /* NULL: there is no other worker */
 	struct list trunks, answers;
 	bool draining;
 };
@@ -51,6 +52,7 @@ static struct trunk *find(struct trunk_server *t, const uint64_t key[2])
 
 static void drop(struct trunk *k)
 {
+	crew_figures(k->server->config.crew)->connections--;
 	bundle_free(k->bundle);
 	list_remove(&k->link);
 	free(k);
@@ -84,6 +86,8 @@ static struct trunk *promise(struct trunk_server *t, const struct trunk_hello *h
 	*k = (struct trunk){
 		.server = t, .key = {hello->key[0], hello->key[1]}, .promised = n < MOST ? n : MOST};
 	list_append(&t->trunks, &k->link);
+	/* Counted like any connection, so that the next one is another worker's: crew_turn. */
+	crew_figures(t->config.crew)->connections++;
 	t->config.on_promise(t->config.owner);
 	return k;
 }
@@ -158,7 +162,7 @@ static bool agree(struct answer *a, struct error *err)
 	return a->trunk;
 }
 
-void trunk_server_take(struct trunk_server *t, struct stream *s, const struct trunk_hello *hello)
+static void answer(struct trunk_server *t, struct stream *s, const struct trunk_hello *hello)
 {
 	struct answer *a = mem_zero(sizeof *a);
 	struct error err;
@@ -169,10 +173,58 @@ void trunk_server_take(struct trunk_server *t, struct stream *s, const struct tr
 	if (a->no)
 		trunk_refusal_write(&a->text, t->config.wire, &err);
 	else
-		trunk_answer_write(&a->text, t->config.wire, a->trunk ? a->trunk->promised : 1);
+		trunk_answer_write(&a->text, t->config.wire,
+				   &(struct trunk_offer){.strands = a->trunk ? a->trunk->promised : 1,
+							 .workers = t->config.crew->count});
 	struct span v = buf_span(&a->text);
 	timer_start(t->loop, &a->timer, t->config.answer_ms, on_timeout);
 	stream_write(s, &v, 1, on_answered, a);
+}
+
+/* ---- lanes that others have accepted ---- */
+
+/* A lane on its way round. */
+struct note {
+	struct trunk_hello hello;
+	unsigned asked; /* workers who do not know its trunk */
+};
+
+static bool pass_on(struct trunk_server *t, struct stream *s, const struct note *n)
+{
+	const struct crew *c = t->config.crew;
+	struct note note = {.hello = n->hello, .asked = n->asked + 1};
+	return note.asked < c->count && handover_give(c->handover, (c->index + 1) % c->count, s,
+						      (struct span){(const char *)&note, sizeof note});
+}
+
+static void take(struct trunk_server *t, struct stream *s, const struct note *n)
+{
+	bool elsewhere = n->hello.strand && !bundle_carries(s) && !find(t, n->hello.key);
+	if (!elsewhere || !pass_on(t, s, n))
+		answer(t, s, &n->hello);
+}
+
+static void on_handed(void *arg, struct stream *s, struct span text)
+{
+	struct note note;
+	CHECK(text.n == sizeof note);
+	memcpy(&note, text.p, sizeof note);
+	take(arg, s, &note);
+}
+
+void trunk_server_take(struct trunk_server *t, struct stream *s, const struct trunk_hello *hello)
+{
+	take(t, s, &(struct note){.hello = *hello});
+}
+
+static void listen_to_others(struct trunk_server *t)
+{
+	const struct crew *c = t->config.crew;
+	struct error err;
+	if (c->handover)
+		t->handed = handover_listen(c->handover, t->loop, c->index, on_handed, t, &err);
+	if (c->handover && !t->handed)
+		log_write(LOG_WARN, "bulk stays on trunks", LOG_ERR(&err));
 }
 
 /* ---- life ---- */
@@ -184,6 +236,7 @@ struct trunk_server *trunk_server_new(struct loop *l, const struct trunk_server_
 	t->config = *config;
 	list_init(&t->trunks);
 	list_init(&t->answers);
+	listen_to_others(t);
 	return t;
 }
 
@@ -222,6 +275,7 @@ void trunk_server_free(struct trunk_server *t)
 {
 	if (!t)
 		return;
+	handover_stop(t->handed);
 	LIST_EACH (it, &t->answers)
 		forget(container_of(it, struct answer, link));
 	LIST_EACH (it, &t->trunks)

@@ -2,16 +2,21 @@
  * The other end of trunks (proxy/trunk_client.h): those who have dialled us and said so. A strand is a connection
  * like any other and counts as one: each new trunk is promised half of the room there is left, so that it may always
  * open what it was promised, and there is always something left for who comes without one.
+ *
+ * A trunk has all its strands in the worker that has accepted it. Who dials is told how many workers there are, and makes
+ * as many trunks. A lane that another worker has accepted is handed from one to the next until it is where its trunk is.
  */
 #ifndef PROXY_TRUNK_SERVER_H
 #define PROXY_TRUNK_SERVER_H
 
 #include "net/stream.h"
+#include "proxy/crew.h"
 #include "proxy/trunk_message.h"
 
 struct trunk_server;
 
 struct trunk_server_config {
+	struct crew *crew; /* borrowed */
 	enum trunk_wire wire;
 	unsigned (*room)(
 		void *owner); /* connections, not promised either, that the limit leaves. NULL: no trunks */

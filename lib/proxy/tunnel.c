@@ -49,8 +49,9 @@ struct tunnel *tunnel_new(struct loop *l, const struct settings *s, struct crew 
 	t->most = crew_share(crew, s->limits.connections);
 	t->most_of_one = crew_share(crew, s->limits.connections_per_target);
 	list_init(&t->conns);
-	struct trunk_server_config trunks = {.wire = TRUNK_TUNNEL,
-					     .room = s->trunk && crew->count == 1 ? room : NULL,
+	struct trunk_server_config trunks = {.crew = crew,
+					     .wire = TRUNK_TUNNEL,
+					     .room = s->trunk ? room : NULL,
 					     .answer_ms = s->timeouts.tunnel_request,
 					     .on_strand = tunnel_accept,
 					     .on_promise = on_promise,

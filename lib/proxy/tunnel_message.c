@@ -95,9 +95,10 @@ bool tunnel_trunk_write(struct buf *out, const struct trunk_hello *hello)
 			    hello->key[0], hello->key[1], hello->strand);
 }
 
-bool tunnel_trunk_answer_write(struct buf *out, uint32_t strands)
+bool tunnel_trunk_answer_write(struct buf *out, const struct trunk_offer *offer)
 {
-	return write_format(out, "{\"status\":\"ok\",\"strands\":%u}\n", strands);
+	return write_format(out, "{\"status\":\"ok\",\"strands\":%u,\"workers\":%u}\n", offer->strands,
+			    offer->workers);
 }
 
 bool tunnel_connected_write(struct buf *out, const char *transport)
@@ -202,6 +203,12 @@ static enum tunnel_answer_result bad_answer(struct error *err, const char *what)
 	return TUNNEL_ANSWER_BAD;
 }
 
+static bool read_offer(json_t *root, struct trunk_offer *offer, struct error *err)
+{
+	return read_u32(root, "strands", &offer->strands, err) &&
+	       read_u32(root, "workers", &offer->workers, err);
+}
+
 enum tunnel_answer_result tunnel_answer_feed(struct tunnel_answer *a, struct block *b, struct error *err)
 {
 	enum tunnel_answer_result result = TUNNEL_ANSWER_BAD;
@@ -218,8 +225,8 @@ enum tunnel_answer_result tunnel_answer_feed(struct tunnel_answer *a, struct blo
 		return bad_answer(err, "is no JSON object");
 	const char *status = json_string_value(json_object_get(root, "status"));
 	bool good = status && (strcmp(status, "connected") == 0 || strcmp(status, "ok") == 0);
-	if (good && !(read_transport(root, a->transport, err) && read_u32(root, "strands", &a->strands, err)))
-		bad_answer(err, "has a transport or a number of strands that is none");
+	if (good && !(read_transport(root, a->transport, err) && read_offer(root, &a->trunk, err)))
+		bad_answer(err, "has a transport or a number that is none");
 	else if (good)
 		result = TUNNEL_ANSWER_OK;
 	else if (status && strcmp(status, "error") == 0)

@@ -43,6 +43,12 @@ struct trunk_hello {
 	uint32_t strand; /* 0: a trunk; else: a lane for that one */
 };
 
+/* The answer. */
+struct trunk_offer {
+	uint32_t strands; /* at a time */
+	uint32_t workers; /* who would each take a trunk; 0: as 1 */
+};
+
 /* A message on its way in. */
 struct tunnel_text {
 	uint8_t header[TUNNEL_HEADER];
@@ -66,7 +72,7 @@ enum tunnel_answer_result { TUNNEL_ANSWER_MORE, TUNNEL_ANSWER_OK, TUNNEL_ANSWER_
 struct tunnel_answer {
 	struct tunnel_text in;
 	char transport[TUNNEL_TRANSPORT_MAX]; /* "": none was given */
-	uint32_t strands;		      /* of a trunk; 0: likewise */
+	struct trunk_offer trunk;	      /* 0: likewise */
 };
 
 void tunnel_answer_init(struct tunnel_answer *a);
@@ -109,7 +115,7 @@ void tunnel_request_free(struct tunnel_request *r);
 enum tunnel_request_result tunnel_request_feed(struct tunnel_request *r, struct block *b, struct error *err);
 
 bool tunnel_connected_write(struct buf *out, const char *transport); /* NULL: none */
-bool tunnel_trunk_answer_write(struct buf *out, uint32_t strands);
+bool tunnel_trunk_answer_write(struct buf *out, const struct trunk_offer *offer);
 bool tunnel_error_write(struct buf *out, const struct error *err);
 /* json: a whole object with "status":"ok". */
 bool tunnel_status_write(struct buf *out, struct span json);

@@ -139,6 +139,39 @@ def test_bulk_gets_a_lane(start_chain, origin, role, way):
     assert accepted.more() == hops
 
 
+def several(host, enclave, tunnel):
+    counts = {"host": host, "enclave": enclave, "tunnel": tunnel}
+    return {role: {"workers": n} for role, n in counts.items()}
+
+
+@pytest.mark.parametrize("workers,up", [((1, 3, 1), (3, 3)), ((2, 3, 4), (4, 6)), ((3, 1, 2), (3, 2))],
+                         ids=["1-3-1", "2-3-4", "3-1-2"])
+def test_every_worker_has_one(start_chain, origin, workers, up):
+    """From all of one role together at least one to each of the next; and bulk finds its trunk, whoever accepts it."""
+    chain = start_chain(**several(*workers))
+    for role, trunks in zip(("host", "enclave"), up):
+        wait_until(lambda r=role, n=trunks: counter(chain.front, "trunk_up", r) == n,
+                   lambda r=role: f"{counter(chain.front, 'trunk_up', r)} are up")
+    begun, held = threading.Barrier(13), threading.Event()
+
+    def handler(connection, request):
+        body = connection.read_body()
+        begun.wait(30)
+        assert held.wait(30)
+        connection.reply(200, [], body)
+
+    url, body = origin.serve(handler), pattern(1_000_000)
+    with concurrent.futures.ThreadPoolExecutor(12) as pool:
+        answers = [pool.submit(chain.front.request, "POST", url, [], body) for _ in range(12)]
+        begun.wait(30)  # all are under way: each has a strand, and a lane by now
+        held.set()
+        assert all(answer.result().body == body for answer in answers)
+    for role in ("host", "enclave"):
+        wait_until(lambda r=role: counter(chain.front, "trunk_lanes_total", r) == 12,
+                   lambda r=role: f"{counter(chain.front, 'trunk_lanes_total', r)} lanes of {r}")
+    assert not chain.enclave.matching("no trunk with that key") + chain.host.matching("no trunk with that key")
+
+
 def test_what_is_small_gets_none(trunks, entry, origin):
     lanes = [counter(trunks.front, "trunk_lanes_total", role) for role in ("host", "enclave")]
     for _ in range(40):  # of 20 000 bytes and more some would stand before a full window, now and then

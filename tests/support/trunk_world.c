@@ -22,7 +22,8 @@ static void on_strand(void *owner, struct stream *s)
 static unsigned room(void *owner)
 {
 	const struct trunk_world *w = owner;
-	unsigned taken = w->accepted + trunk_server_promised(w->server);
+	unsigned taken = w->accepted + trunk_server_promised(w->server) +
+			 (w->second ? trunk_server_promised(w->second) : 0);
 	return w->most > taken ? w->most - taken : 0;
 }
 
@@ -56,7 +57,7 @@ static void on_hello(void *arg, struct block *b, const struct error *err)
 	if (w->mute)
 		return;
 	w->hello = NULL;
-	trunk_server_take(w->server, s, &w->told);
+	trunk_server_take(w->second && w->dialled % 2 == 0 ? w->second : w->server, s, &w->told);
 }
 
 static void on_accept(void *arg, struct stream *s)
@@ -68,16 +69,22 @@ static void on_accept(void *arg, struct stream *s)
 	stream_read(s, on_hello, w);
 }
 
-void trunk_world_serve(struct trunk_world *w, unsigned most)
+static struct trunk_server *serve(struct trunk_world *w, struct crew *crew, unsigned most)
 {
 	w->most = most;
-	struct trunk_server_config config = {.wire = w->wire,
+	struct trunk_server_config config = {.crew = crew,
+					     .wire = w->wire,
 					     .room = most ? room : NULL,
 					     .answer_ms = 5000,
 					     .on_strand = on_strand,
 					     .on_promise = on_promise,
 					     .owner = w};
-	w->server = trunk_server_new(w->loop, &config);
+	return trunk_server_new(w->loop, &config);
+}
+
+void trunk_world_serve(struct trunk_world *w, unsigned most)
+{
+	w->server = serve(w, w->crew, most);
 }
 
 void trunk_world_listen(struct trunk_world *w)
@@ -86,18 +93,35 @@ void trunk_world_listen(struct trunk_world *w)
 	assert_non_null(w->listener);
 }
 
-void trunk_world_start(struct trunk_world *w, enum trunk_wire wire, unsigned most)
+static void start(struct trunk_world *w, enum trunk_wire wire, unsigned most, unsigned workers)
 {
+	static const struct settings settings = {.limits = {.attestation_rate = 1}};
 	*w = (struct trunk_world){.wire = wire, .directory = "/tmp/np-trunk-XXXXXX"};
 	assert_non_null(mkdtemp(w->directory));
 	snprintf(w->path, sizeof w->path, "unix:%s/s", w->directory);
 	assert_true(address_parse(w->path, &w->at, NULL));
 	w->loop = loop_new();
+	w->crew = crew_new(&settings, workers);
 	trunk_world_serve(w, most);
+	if (workers == 2) {
+		w->second_crew = *w->crew;
+		w->second_crew.index = 1;
+		w->second = serve(w, &w->second_crew, most);
+	}
 	trunk_world_listen(w);
 	struct trunk_client_config config = {
 		.to = w->at, .wire = wire, .connect_ms = 5000, .stats = &w->stats};
 	w->client = trunk_client_new(w->loop, &config);
+}
+
+void trunk_world_start(struct trunk_world *w, enum trunk_wire wire, unsigned most)
+{
+	start(w, wire, most, 1);
+}
+
+void trunk_world_start_two(struct trunk_world *w, enum trunk_wire wire, unsigned most)
+{
+	start(w, wire, most, 2);
 }
 
 void trunk_world_stop_listening(struct trunk_world *w)
@@ -117,6 +141,8 @@ void trunk_world_finish(struct trunk_world *w)
 	stream_close(w->hello);
 	trunk_client_free(w->client);
 	trunk_server_free(w->server);
+	trunk_server_free(w->second);
+	crew_free(w->crew);
 	trunk_world_stop_listening(w);
 	rmdir(w->directory);
 	loop_free(w->loop);

@@ -1,7 +1,8 @@
 /*
  * Both ends of trunks in one loop, over a unix socket; the clock is the test's.
  *
- *	trunk_client --- unix --- listener, which reads the hello --- trunk_server
+ *	trunk_client --- unix --- listener, which reads the hello --+-- trunk_server
+ *	                                                            '-- another, if there are two workers: in turns
  */
 #ifndef TESTS_TRUNK_WORLD_H
 #define TESTS_TRUNK_WORLD_H
@@ -21,7 +22,10 @@ struct trunk_world {
 	struct address at;
 	struct listener *listener;
 	struct trunk_client *client;
+	struct crew *crew; /* of the server */
 	struct trunk_server *server;
+	struct crew second_crew;     /* as the second worker would have it.. */
+	struct trunk_server *second; /* ..who is NULL where there is one alone */
 	struct trunk_stats stats;
 	unsigned most; /* connections that the server allows */
 	unsigned dialled, promises;
@@ -37,6 +41,8 @@ struct trunk_world {
 
 /* most: connections that the server allows. 0: it wants no trunk. */
 void trunk_world_start(struct trunk_world *w, enum trunk_wire wire, unsigned most);
+/* With two workers, who get what is dialled in turns. */
+void trunk_world_start_two(struct trunk_world *w, enum trunk_wire wire, unsigned most);
 /* A server in place of one that the test has freed. */
 void trunk_world_serve(struct trunk_world *w, unsigned most);
 void trunk_world_listen(struct trunk_world *w);

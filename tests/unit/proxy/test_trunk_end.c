@@ -69,7 +69,12 @@ static void doubted(void **state)
 	struct trunk_world w;
 	trunk_world_start(&w, TRUNK_FRAMES, 200);
 	trunk_world_strand(&w);
-	trunk_client_doubt(w.client);
+	trunk_client_doubt(w.client, NULL);
+	trunk_client_doubt(NULL, w.mine[0]);
+	trunk_client_doubt(w.client, w.theirs[0]); /* it goes over another end */
+	assert_false(trunk_client_outdates(w.client, w.mine[0]));
+	trunk_client_doubt(w.client, w.mine[0]);
+	assert_true(trunk_client_outdates(w.client, w.mine[0]));
 	assert_null(trunk_world_open(&w));
 	trunk_world_wait(&w, SOON_S);
 	UNTIL(w.loop, w.stats.up == 2);

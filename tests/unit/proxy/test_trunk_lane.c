@@ -45,14 +45,55 @@ static void lanes(void **state)
 	moved(TRUNK_TUNNEL, BULK, BULK);
 }
 
-/* One for a trunk that nobody has opened is refused; the strand that it was for is not touched. */
-static void strange_lane(void **state)
+/* Which worker a lane comes to is chance: it finds its trunk from each. */
+static void other_worker(void **state)
 {
 	(void)state;
+	for (enum trunk_wire wire = TRUNK_FRAMES; wire <= TRUNK_TUNNEL; wire++) {
+		struct trunk_world w;
+		struct talker here[4], there[4];
+		trunk_world_start_two(&w, wire, 200);
+		UNTIL(w.loop, w.stats.up == 2); /* one to each */
+		assert_int_equal(crew_figures(w.crew)->connections, 1);
+		assert_int_equal(crew_figures(&w.second_crew)->connections, 1);
+		for (unsigned i = 0; i < 4; i++) {
+			assert_non_null(trunk_world_open(&w));
+			UNTIL(w.loop, w.accepted == i + 1);
+		}
+		for (uint64_t i = 0; i < 4; i++) {
+			talker_start(&here[i], w.mine[i], 2 * i, BULK, 50000, 2 * i + 1);
+			talker_start(&there[i], w.theirs[i], 2 * i + 1, BULK, 50000, 2 * i);
+			w.mine[i] = w.theirs[i] = NULL;
+			UNTIL(w.loop, w.stats.lanes == i + 1);
+		}
+		for (unsigned i = 0; i < 4; i++) {
+			UNTIL(w.loop, here[i].heard_end && there[i].heard_end);
+			assert_false(here[i].wrong || there[i].wrong || here[i].send_failed);
+			assert_int_equal(here[i].got, BULK);
+			assert_int_equal(there[i].got, BULK);
+			talker_close(&here[i]);
+			talker_close(&there[i]);
+		}
+		assert_int_equal(w.stats.lanes, 4);
+		assert_int_equal(w.dialled, 2 + 4);
+		trunk_client_free(w.client);
+		w.client = NULL;
+		UNTIL(w.loop, crew_figures(w.crew)->connections == 0 &&
+				      crew_figures(&w.second_crew)->connections == 0);
+		trunk_world_finish(&w);
+	}
+}
+
+/* One for a trunk that nobody has opened is refused; the strand that it was for is not touched. */
+static void strange_lane_of(unsigned workers)
+{
 	struct trunk_world w;
 	struct wire other;
 	struct stream *a, *b;
-	trunk_world_start(&w, TRUNK_FRAMES, 64);
+	if (workers == 2)
+		trunk_world_start_two(&w, TRUNK_FRAMES, 64);
+	else
+		trunk_world_start(&w, TRUNK_FRAMES, 64);
 	trunk_world_strand(&w);
 	struct trunk_hello hello = {.key = {w.told.key[0], w.told.key[1] ^ 1}, .strand = 1};
 	for (int i = 0; i < 2; i++) {
@@ -75,6 +116,13 @@ static void strange_lane(void **state)
 	wire_free(&other);
 	wire_free(&far);
 	trunk_world_finish(&w);
+}
+
+static void strange_lane(void **state)
+{
+	(void)state;
+	strange_lane_of(1);
+	strange_lane_of(2); /* it goes all the way round */
 }
 
 /* A strand that says it is the lane of itself, or a trunk, is told that it is none. */
@@ -103,6 +151,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lanes),
+		cmocka_unit_test(other_worker),
 		cmocka_unit_test(strange_lane),
 		cmocka_unit_test(nested),
 	};

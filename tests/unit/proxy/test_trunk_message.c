@@ -27,7 +27,8 @@ static void feed_in_pieces(enum trunk_wire wire, struct span text, size_t piece,
 		block_put(b);
 	}
 	assert_int_equal(got, result);
-	assert_int_equal(result == TRUNK_ANSWER_OK ? a.strands : 0, strands);
+	assert_int_equal(result == TRUNK_ANSWER_OK ? a.offer.strands : 0, strands);
+	assert_int_equal(a.offer.workers, strands ? 7 : 0);
 	assert_int_equal(result == TRUNK_ANSWER_REFUSED, err.kind != ERR_NONE);
 	trunk_answer_free(&a);
 	block_pool_free(&pool);
@@ -42,7 +43,7 @@ static void answers(void **state)
 		for (size_t piece = 1; piece < 70; piece++) {
 			struct buf text;
 			buf_init(&text, 1024);
-			trunk_answer_write(&text, wire, 4711);
+			trunk_answer_write(&text, wire, &(struct trunk_offer){.strands = 4711, .workers = 7});
 			feed_in_pieces(wire, buf_span(&text), piece, TRUNK_ANSWER_OK, 4711);
 			buf_clear(&text);
 			trunk_refusal_write(&text, wire, &no);
@@ -50,11 +51,12 @@ static void answers(void **state)
 			buf_free(&text);
 		}
 	static const char *const bad[] = {
-		"\0\0\0\5\1", "\0\0\0\4\16", "\0\0\0\24\15", "\xff\xff\xff\xff\15", "HTTP/1.1 400",
+		"\0\0\0\4\15", /* from before there were several */
+		"\0\0\0\5\1",  "\0\0\0\4\16", "\0\0\0\24\15", "\xff\xff\xff\xff\15", "HTTP/1.1 400",
 	};
 	for (size_t i = 0; i < countof(bad); i++)
-		feed_in_pieces(TRUNK_FRAMES, (struct span){bad[i], i == 4 ? 12 : 5}, 1, TRUNK_ANSWER_REFUSED,
-			       0);
+		feed_in_pieces(TRUNK_FRAMES, (struct span){bad[i], i == countof(bad) - 1 ? 12 : 5}, 1,
+			       TRUNK_ANSWER_REFUSED, 0);
 }
 
 int main(void)
