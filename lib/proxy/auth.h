@@ -34,9 +34,6 @@
 #define AUTH_MIN_ITERATIONS 1000
 #define AUTH_MAX_ITERATIONS 10000000
 
-/* What the answer to ERR_AUTH carries. */
-#define AUTH_CHALLENGE "Basic realm=\"nitroproxy\", charset=\"UTF-8\""
-
 struct auth;
 
 /*

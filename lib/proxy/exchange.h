@@ -40,7 +40,6 @@ struct exchange_role {
 	struct {
 		uint64_t body_stall, response_header, response_stall, tunnel_idle;
 	} ms;
-	const char *challenge;	 /* Proxy-Authenticate of an ERR_AUTH; NULL: none */
 	unsigned max_retries;	 /* of opening a leg that could not be reached */
 	uint64_t retry_delay_ms; /* doubled each time, with jitter */
 

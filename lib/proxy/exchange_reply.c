@@ -45,7 +45,5 @@ void exchange_refuse(struct exchange *x, const struct error *why)
 	x->reply = mem_zero(sizeof *x->reply);
 	struct reply_options options = {.agent = x->role->agent, .retry_after = x->info.retry_after};
 	reply_init(&x->reply->problem, &err, &options);
-	if (err.kind == ERR_AUTH && x->role->challenge)
-		head_add(&x->reply->problem.head, SPAN("Proxy-Authenticate"), span_of(x->role->challenge));
 	send_reply(x, &x->reply->problem.head, x->reply->problem.body);
 }

@@ -261,7 +261,6 @@ struct front *front_new(struct loop *l, const struct front_config *config, struc
 					       .owner = f};
 	list_init(&f->conns.conns);
 	if (s->access.auth.count && !config->app) {
-		config->role->challenge = AUTH_CHALLENGE;
 		f->auth = auth_new(&s->access.auth, err);
 		if (!f->auth) {
 			front_free(f);

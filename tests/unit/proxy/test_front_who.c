@@ -49,7 +49,7 @@ static void test_credentials(void **state)
 	front_client_ask(&w, &c, GET "\r\n");
 	front_client_heard(&c, WANTED);
 	front_client_heard(&c, "\"hop\":\"client\"");
-	front_client_heard(&c, CHALLENGE);
+	assert_int_equal(wire_count(&c, CHALLENGE), 1);
 	/* Who is let in has to name a target all the same. */
 	front_client_ask(&w, &c, "GET * HTTP/1.1\r\nHost: x\r\n" FRONT_ALICE "\r\n");
 	front_client_heard(&c, "HTTP/1.1 400 ");
