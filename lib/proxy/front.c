@@ -65,23 +65,21 @@ static bool app_target(struct exchange *x, const struct via *via, struct error *
 	return hop_check_loop(info->request, via, err);
 }
 
+static void refuse(struct exchange *x, struct error *err)
+{
+	err->hop = HOP_CLIENT;
+	exchange_refuse(x, err);
+}
+
 static void admitted(struct front *f, struct exchange *x)
 {
 	struct error err;
 	bool good = f->config.app ? app_target(x, f->config.via, &err)
 				  : front_target(x, f->config.settings, f->config.via, &err);
-	if (good) {
+	if (good)
 		f->config.route(f->config.owner, x);
-		return;
-	}
-	err.hop = HOP_CLIENT;
-	exchange_refuse(x, &err);
-}
-
-static void refuse(struct exchange *x, struct error *err)
-{
-	err->hop = HOP_CLIENT;
-	exchange_refuse(x, err);
+	else
+		refuse(x, &err);
 }
 
 static void on_check_work(void *arg)
@@ -118,7 +116,8 @@ static void check_credentials(struct front *f, struct exchange *x, struct visit 
 	enum auth_answer answer =
 		auth_begin(f->auth, field ? field->value : (struct span){NULL, 0}, &c->try, &err);
 	if (answer == AUTH_WORK) {
-		*c = (struct checking){.front = f, .x = x, .try = c->try};
+		c->front = f; /* one by one: no copy of the password on the stack */
+		c->x = x;
 		visit->checking = c;
 		job_start(f->loop, on_check_work, on_checked, c);
 		return;
