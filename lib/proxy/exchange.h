@@ -29,17 +29,23 @@
 #include "proxy/witness.h"
 
 struct exchange;
+struct settings;
 
 /* leg is the exchange's when err is NULL; reused: it is from a pool, and may be stale. */
 typedef void exchange_open_fn(void *arg, struct leg *leg, bool reused, const struct error *err);
+
+/* How long an exchange may stay in a stage, in milliseconds. */
+struct exchange_ms {
+	uint64_t body_stall, response_header, response_stall, tunnel_idle;
+};
+/* As the settings have it, for whoever asks the service itself. */
+struct exchange_ms exchange_ms(const struct settings *s);
 
 struct exchange_role {
 	const char *agent; /* "nitroproxy-host": in Proxy-Status and Via */
 	enum hop self;	   /* whose errors have no other hop */
 	enum hop next;	   /* the hop that the opened leg leads to */
-	struct {
-		uint64_t body_stall, response_header, response_stall, tunnel_idle;
-	} ms;
+	struct exchange_ms ms;
 	unsigned max_retries;	 /* of opening a leg that could not be reached */
 	uint64_t retry_delay_ms; /* doubled each time, with jitter */
 

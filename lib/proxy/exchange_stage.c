@@ -1,4 +1,13 @@
 #include "proxy/exchange_impl.h"
+#include "proxy/settings.h"
+
+struct exchange_ms exchange_ms(const struct settings *s)
+{
+	return (struct exchange_ms){.body_stall = s->timeouts.body_stall,
+				    .response_header = s->timeouts.response_header,
+				    .response_stall = s->timeouts.response_stall,
+				    .tunnel_idle = s->timeouts.tunnel_idle};
+}
 
 static void on_stall(struct timer *t)
 {

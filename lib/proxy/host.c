@@ -275,15 +275,10 @@ struct host *host_new(struct loop *l, const struct settings *s, struct crew *cre
 	h->loop = l;
 	h->settings = s;
 	h->crew = crew;
-	uint64_t enclave_ms =
-		s->timeouts.tunnel_connect + s->timeouts.tls_handshake + s->timeouts.response_header;
 	h->role = (struct exchange_role){.agent = AGENT,
 					 .self = HOP_HOST,
 					 .next = HOP_ENCLAVE,
-					 .ms = {.body_stall = s->timeouts.body_stall,
-						.response_header = enclave_ms + PATIENCE_MS,
-						.response_stall = s->timeouts.response_stall + PATIENCE_MS,
-						.tunnel_idle = s->timeouts.tunnel_idle},
+					 .ms = exchange_ms(s),
 					 .max_retries = s->host_proxy.max_retries,
 					 .retry_delay_ms = s->host_proxy.retry_delay,
 					 .open = on_open,
@@ -291,6 +286,8 @@ struct host *host_new(struct loop *l, const struct settings *s, struct crew *cre
 					 .on_response = on_response,
 					 .on_done = on_done,
 					 .owner = h};
+	h->role.ms.response_header += s->timeouts.tunnel_connect + s->timeouts.tls_handshake + PATIENCE_MS;
+	h->role.ms.response_stall += PATIENCE_MS;
 	list_init(&h->role.running);
 	h->role.pipes = splice_pool_new(PIPES);
 	local_init(&h->waiting);
