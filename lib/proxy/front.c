@@ -18,7 +18,7 @@ struct front {
 	struct server_conn_config conns;
 	struct listener *listeners[LISTENERS_MAX];
 	size_t listener_count;
-	bool paused;
+	bool draining;
 	struct auth *auth; /* NULL: nobody has to say who he is */
 	uint32_t most;	   /* connections */
 };
@@ -211,9 +211,6 @@ static void on_closed(void *owner, struct server_conn *conn)
 	(void)conn;
 	crew_figures(f->config.crew)->connections--;
 	f->config.on_closed(f->config.owner);
-	if (!f->paused)
-		return;
-	f->paused = false;
 	for (size_t i = 0; i < f->listener_count; i++)
 		listener_resume(f->listeners[i]);
 }
@@ -222,6 +219,10 @@ void front_accept(void *arg, struct stream *s)
 {
 	struct front *f = arg;
 	struct error err;
+	if (f->draining) {
+		stream_close(s);
+		return;
+	}
 	if (!access_allows(f->config.settings, s, &err)) {
 		f->config.metrics->refused++;
 		metrics_error(f->config.metrics, &err);
@@ -234,7 +235,6 @@ void front_accept(void *arg, struct stream *s)
 	server_conn_start(s, &f->conns);
 	if (!is_full(f))
 		return;
-	f->paused = true;
 	for (size_t i = 0; i < f->listener_count; i++)
 		listener_pause(f->listeners[i]);
 }
@@ -289,6 +289,7 @@ static void stop_listening(struct front *f)
 
 void front_drain(struct front *f)
 {
+	f->draining = true;
 	stop_listening(f);
 	server_conn_drain_all(&f->conns);
 }

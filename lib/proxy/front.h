@@ -37,7 +37,8 @@ struct front *front_new(struct loop *l, const struct front_config *config, struc
 void front_accept(void *arg, struct stream *s);
 /* Takes a listener whose connections go to front_accept. */
 void front_add(struct front *f, struct listener *li);
-void front_drain(struct front *f); /* stops listening; idle connections close */
+/* Stops listening; idle connections close, and so does what comes still. */
+void front_drain(struct front *f);
 unsigned front_connections(const struct front *f);
 void front_free(struct front *f); /* no exchange runs; NULL is fine */
 
