@@ -88,7 +88,11 @@ class Peer:
         """Before its CPU time is read: what it has done is counted."""
 
     def __enter__(self):
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def __exit__(self, *_):

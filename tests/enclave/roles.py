@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import socket
 import struct
 import subprocess
@@ -29,6 +30,7 @@ from harness import client  # noqa: E402
 from harness.client import Front  # noqa: E402
 from harness.origin import Origin, pattern, pattern_pieces, tls_context  # noqa: E402
 from harness.process import Process, everything  # noqa: E402
+from harness.trunks import echoed  # noqa: E402
 
 NITROPROXY = os.environ["NP_STATIC"]
 LOOPBACK, PARENT, ENCLAVE = 1, 3, 16
@@ -48,18 +50,24 @@ def start(role, *options):
     return process
 
 
-def start_enclave(tunnel):
+def start_enclave(tunnel, *more):
     return start("enclave", "--listen=vsock:any:5000", f"--tunnel=vsock:{tunnel}:5001",
-                 f"--ca-file={directory}/root.pem", *PATIENCE)
+                 f"--ca-file={directory}/root.pem", *PATIENCE, *more)
 
 
 class Parent:
-    def __init__(self, enclave):
+    def __init__(self, enclave, *more):
+        """more: options of the tunnel."""
         self.origin = Origin(tls_context(Leaf), host="127.0.0.1")  # the static binary resolves no names
         self.tunnel = start("tunnel", "--listen=vsock:any:5001", "--allow-cidr=127.0.0.0/8", "--timeouts-drain=1s",
-                            "--timeouts-tunnel-request=60s")
+                            "--timeouts-tunnel-request=60s", *more)
         self.host = start("host", "--port=0", f"--enclave=vsock:{enclave}:5000", *PATIENCE)
         self.front = Front(int(self.host.wait_line(r"what=http address=tcp:127\.0\.0\.1:(\d+)").group(1)))
+
+    def lanes(self, role):
+        """How often bulk has been given a connection of its own."""
+        found = re.search(rf'nitroproxy_trunk_lanes_total{{role="{role}"}} (\d+)', self.front.get("/metrics").body.decode())
+        return int(found[1]) if found else 0  # the enclave's come a moment later
 
     def get(self, count):
         return self.front.get(f"{self.origin.url}/bytes/{count}")
@@ -128,6 +136,15 @@ def many(p, count=200):
     assert all(a.status == 200 and a.body == pattern(1000 + i) for i, a in enumerate(answers))
 
 
+def bulk(p, count=12):
+    """Of several workers: a lane that one has accepted is handed to the one who has its trunk."""
+    assert echoed(p.front, p.origin, count, pattern(1 << 20), 120)
+    until = time.monotonic() + 30
+    while (lanes := [p.lanes(role) for role in ("host", "enclave")]) != [count, count]:
+        assert time.monotonic() < until, f"{lanes} lanes"
+        time.sleep(0.05)
+
+
 def half_close(p):
     """Through a CONNECT tunnel the client's end of sending arrives as such, and the answer still comes."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -175,6 +192,12 @@ def loopback():
     enclave = start_enclave(LOOPBACK)
     p = Parent(LOOPBACK)
     all_cases(p)
+    p.stop()
+    enclave.stop()
+    enclave = start_enclave(LOOPBACK, "--workers=2")
+    p = Parent(LOOPBACK, "--workers=2")
+    case("health of two workers each", health, p)
+    case("12 of 1 MiB at a time", bulk, p)
     p.stop()
     enclave.stop()
 

@@ -7,7 +7,7 @@ import threading
 import pytest
 from harness.origin import Halfway, pattern
 from harness.sockets import accept_each, reset
-from harness.trunks import UP, connections, counter, trunk_chain, wait_trunk
+from harness.trunks import UP, connections, counter, echoed, trunk_chain, wait_trunk
 from harness.until import wait_until
 
 SIZES = (0, 1, 100, 16_384, 32_767, 32_768, 32_769, 65_536, 70_000, 300_000, 3_000_000)
@@ -152,20 +152,7 @@ def test_every_worker_has_one(start_chain, origin, workers, up):
     for role, trunks in zip(("host", "enclave"), up):
         wait_until(lambda r=role, n=trunks: counter(chain.front, "trunk_up", r) == n,
                    lambda r=role: f"{counter(chain.front, 'trunk_up', r)} are up")
-    begun, held = threading.Barrier(13), threading.Event()
-
-    def handler(connection, request):
-        body = connection.read_body()
-        begun.wait(30)
-        assert held.wait(30)
-        connection.reply(200, [], body)
-
-    url, body = origin.serve(handler), pattern(1_000_000)
-    with concurrent.futures.ThreadPoolExecutor(12) as pool:
-        answers = [pool.submit(chain.front.request, "POST", url, [], body) for _ in range(12)]
-        begun.wait(30)  # all are under way: each has a strand, and a lane by now
-        held.set()
-        assert all(answer.result().body == body for answer in answers)
+    assert echoed(chain.front, origin, 12, pattern(1_000_000))
     for role in ("host", "enclave"):
         wait_until(lambda r=role: counter(chain.front, "trunk_lanes_total", r) == 12,
                    lambda r=role: f"{counter(chain.front, 'trunk_lanes_total', r)} lanes of {r}")

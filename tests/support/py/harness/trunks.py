@@ -1,6 +1,8 @@
 """Trunks seen from outside: who has how many connections, and that one is up."""
+import concurrent.futures
 import re
 import struct
+import threading
 
 from .sockets import exactly
 
@@ -36,6 +38,21 @@ def counter(front, name, role):
     values = re.findall(rf'^nitroproxy_{name}{{role="{role}"}} (\S+)$', text, re.MULTILINE)
     assert len(values) == 1, f"{name} of {role} stands {len(values)} times in\n{text}"
     return float(values[0])
+
+
+def echoed(front, origin, count, body, timeout=30):
+    """Whether a body comes back whole, from so many exchanges of which none ends before all have sent theirs."""
+    all_here = threading.Barrier(count)
+
+    def handler(connection, _request):
+        got = connection.read_body()
+        all_here.wait(timeout)
+        connection.reply(200, [], got)
+
+    url = origin.serve(handler)
+    with concurrent.futures.ThreadPoolExecutor(count) as pool:
+        answers = [pool.submit(front.request, "POST", url, [], body) for _ in range(count)]
+        return all(answer.result().body == body for answer in answers)
 
 
 # ---- for who speaks it himself: net/bundle.h ---------------------------------------------------------------------------
