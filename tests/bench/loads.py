@@ -36,7 +36,8 @@ class Load:
         return figures
 
     def warm(self, bench, peer):
-        pass
+        """A request: some listen before those processes are there that will serve."""
+        load_tool("curl", "-s", "-o", "/dev/null", *peer.asks, peer.url("/1k", self.port))
 
 
 class Requests(Load):

@@ -95,7 +95,7 @@ class Haproxy3(Peer):
 
     def start(self):
         b, d = self.bench, self.bench.dir
-        reuse = "http-reuse always" if b.keep_upstream else "http-reuse never"
+        reuse = "http-reuse always" if b.keep_upstream else "http-reuse never\n  option http-server-close"
         self.spawn("haproxy", "-db", "-f", haproxy_text(b, "h3t", f"""listen l
   mode tcp
   bind unix@{d}/h3t
