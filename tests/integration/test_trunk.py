@@ -268,7 +268,7 @@ def test_who_comes_and_goes_at_the_limit(start_chain, origin):
     assert counter(chain.front, "trunk_lost_total", "host") == 0, chain.enclave.matching("trunk ended")
 
 
-# ---- CONNECT over strands, beyond what test_raw.py asks of every way in -----------------------------------------------
+# ---- CONNECT over strands, beyond what test_connect.py asks of every way in -------------------------------------------
 
 def test_many_raw_ones_at_a_time(trunks, entry):
     """Both ways, bulk and not, each with a half-close; all on the same trunk."""
