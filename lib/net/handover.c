@@ -127,10 +127,8 @@ struct handover_end *handover_listen(struct handover *h, struct loop *l, unsigne
 	CHECK(worker < h->count);
 	struct handover_end *e = mem_zero(sizeof *e);
 	*e = (struct handover_end){.loop = l, .fn = fn, .arg = arg};
-	if (loop_watch(l, &e->watch, h->of[worker].take, WATCH_IN, on_edge, err)) {
-		loop_post(l, &e->again, on_again); /* it may have been given something before */
+	if (loop_watch(l, &e->watch, h->of[worker].take, WATCH_IN, on_edge, err))
 		return e;
-	}
 	free(e);
 	return NULL;
 }

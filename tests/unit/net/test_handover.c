@@ -135,8 +135,8 @@ static void nobody_takes(void **state)
 	stream_close(s);
 	static struct taker all;
 	w.ends[0] = handover_listen(w.handover, w.loop, 0, on_handed, &all, NULL);
-	for (unsigned n = 0; n < given; n += all.count, forget(&all))
-		loop_step(w.loop, 10);
+	UNTIL(w.loop, all.count == given);
+	forget(&all);
 	finish(&w);
 }
 
