@@ -18,6 +18,7 @@ from harness.client import Client
 from harness.ingress import Between, Ingress, claimed_key, key_of, secure
 from harness.ingress_fixtures import app, start  # noqa: F401
 from harness.origin import pattern, tls_context
+from harness.until import wait_until
 
 SECRET = b"what-only-client-and-enclave-know"
 
@@ -320,6 +321,39 @@ def test_exchange_outlives_its_key(start, app):
         release.set()
         assert client.read_exactly(5) == b"later"
         assert client.at_end()
+
+
+def test_a_handshake_that_outlasts_its_key(start, app):
+    """Nobody is served under a key that is over, whoever began when it was not."""
+    ingress = start(ingress_app=f"tcp:127.0.0.1:{app.port}", ingress_rotate="1s", ingress_overlap="1s")
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    tls = context.wrap_bio(incoming, outgoing)
+    began_with, done = len(ingress.keys()), False
+    with socket.create_connection(("127.0.0.1", ingress.port), timeout=20) as s:
+        while not done:
+            try:
+                tls.do_handshake()
+                done = True  # but for what is still in `outgoing`: our Finished
+            except ssl.SSLWantReadError:
+                s.sendall(outgoing.read())
+                incoming.write(s.recv(65536))
+        wait_until(lambda: len(ingress.keys()) >= began_with + 3, "keys do not follow each other")
+        tls.write(b"GET /bytes/10 HTTP/1.1\r\nHost: x\r\n\r\n")
+        s.sendall(outgoing.read())
+        try:
+            while data := s.recv(65536):
+                incoming.write(data)
+        except ConnectionResetError:
+            pass
+        incoming.write_eof()
+        try:
+            answer = tls.read()
+        except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
+            answer = b""
+        assert answer == b""
+    assert ingress.chain.enclave.running()
 
 
 def test_end_with_connections_open(start, app):
