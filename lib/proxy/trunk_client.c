@@ -118,17 +118,20 @@ static bool enough(const struct trunk_client *t)
 
 static void on_again(struct timer *timer);
 
-static void later(struct trunk_client *t, uint64_t ms)
+/* False: there are enough, or one is about to be dialled already. */
+static bool later(struct trunk_client *t, uint64_t ms)
 {
-	if (!enough(t) && !timer_active(&t->again))
-		timer_start(t->loop, &t->again, ms, on_again);
+	if (enough(t) || timer_active(&t->again))
+		return false;
+	timer_start(t->loop, &t->again, ms, on_again);
+	return true;
 }
 
 /* Longer each time. */
 static void after_a_pause(struct trunk_client *t)
 {
-	later(t, t->pause_ms);
-	t->pause_ms = t->pause_ms * 2 < AGAIN_MAX_MS ? t->pause_ms * 2 : AGAIN_MAX_MS;
+	if (later(t, t->pause_ms))
+		t->pause_ms = t->pause_ms * 2 < AGAIN_MAX_MS ? t->pause_ms * 2 : AGAIN_MAX_MS;
 }
 
 static void on_gone(void *owner, struct bundle *b, const struct error *err)
@@ -148,8 +151,7 @@ static void on_gone(void *owner, struct bundle *b, const struct error *err)
 /* One for each of them, from all of us together. */
 static unsigned wanted(const struct trunk_client *t, uint32_t workers)
 {
-	unsigned of_us = t->config.workers ? t->config.workers : 1;
-	unsigned n = workers / of_us + (workers % of_us != 0);
+	unsigned of_us = t->config.workers, n = workers / of_us + (workers % of_us != 0);
 	return n < 1 ? 1 : n < WANTED_MAX ? n : WANTED_MAX;
 }
 
@@ -219,9 +221,7 @@ struct stream *trunk_client_open(struct trunk_client *t)
 {
 	if (!t)
 		return NULL;
-	if (!enough(t) && !timer_active(&t->again))
-		after_a_pause(
-			t); /* one leaves: it ends with its last strand, and meanwhile another is dialled */
+	after_a_pause(t); /* one may be on its way out, and ends with its last strand */
 	struct bundle *b = least_busy(t);
 	return b ? bundle_open(b) : NULL;
 }
@@ -256,6 +256,7 @@ void trunk_metrics(const struct trunk_stats *s, const char *role, struct buf *ou
 struct trunk_client *trunk_client_new(struct loop *l, const struct trunk_client_config *config)
 {
 	struct trunk_client *t = mem_zero(sizeof *t);
+	CHECK(config->workers > 0);
 	t->loop = l;
 	t->config = *config;
 	t->pause_ms = AGAIN_MIN_MS;

@@ -20,7 +20,7 @@ struct trunk_client_config {
 	struct address to;
 	enum trunk_wire wire;
 	uint64_t connect_ms;
-	unsigned workers;	   /* of our own role, who do the same; 0: as 1 */
+	unsigned workers;	   /* of our own role, who do the same; 1 and up */
 	struct trunk_stats *stats; /* borrowed */
 };
 

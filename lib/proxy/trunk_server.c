@@ -162,7 +162,7 @@ static bool agree(struct answer *a, struct error *err)
 	return a->trunk;
 }
 
-static void answer(struct trunk_server *t, struct stream *s, const struct trunk_hello *hello)
+static void respond(struct trunk_server *t, struct stream *s, const struct trunk_hello *hello)
 {
 	struct answer *a = mem_zero(sizeof *a);
 	struct error err;
@@ -201,7 +201,7 @@ static void take(struct trunk_server *t, struct stream *s, const struct note *n)
 {
 	bool elsewhere = n->hello.strand && !bundle_carries(s) && !find(t, n->hello.key);
 	if (!elsewhere || !pass_on(t, s, n))
-		answer(t, s, &n->hello);
+		respond(t, s, &n->hello);
 }
 
 static void on_handed(void *arg, struct stream *s, struct span text)

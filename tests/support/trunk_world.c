@@ -110,7 +110,7 @@ static void start(struct trunk_world *w, enum trunk_wire wire, unsigned most, un
 	}
 	trunk_world_listen(w);
 	struct trunk_client_config config = {
-		.to = w->at, .wire = wire, .connect_ms = 5000, .stats = &w->stats};
+		.to = w->at, .wire = wire, .connect_ms = 5000, .workers = 1, .stats = &w->stats};
 	w->client = trunk_client_new(w->loop, &config);
 }
 

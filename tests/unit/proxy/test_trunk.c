@@ -58,7 +58,7 @@ static void promises(void **state)
 	UNTIL(w.loop, w.accepted == 32);
 	assert_int_equal(trunk_server_promised(w.server), 0);
 	struct trunk_client_config config = {
-		.to = w.at, .wire = w.wire, .connect_ms = 5000, .stats = &second};
+		.to = w.at, .wire = w.wire, .connect_ms = 5000, .workers = 1, .stats = &second};
 	struct trunk_client *other = trunk_client_new(w.loop, &config);
 	UNTIL(w.loop, second.up == 1);
 	assert_int_equal(trunk_server_promised(w.server), 16);

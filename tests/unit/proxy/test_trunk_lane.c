@@ -56,10 +56,14 @@ static void other_worker(void **state)
 		UNTIL(w.loop, w.stats.up == 2); /* one to each */
 		assert_int_equal(crew_figures(w.crew)->connections, 1);
 		assert_int_equal(crew_figures(&w.second_crew)->connections, 1);
+		unsigned promised[2] = {trunk_server_promised(w.server), trunk_server_promised(w.second)};
 		for (unsigned i = 0; i < 4; i++) {
 			assert_non_null(trunk_world_open(&w));
 			UNTIL(w.loop, w.accepted == i + 1);
 		}
+		/* They are opened where the fewest are: two each. */
+		assert_int_equal(trunk_server_promised(w.server), promised[0] - 2);
+		assert_int_equal(trunk_server_promised(w.second), promised[1] - 2);
 		for (uint64_t i = 0; i < 4; i++) {
 			talker_start(&here[i], w.mine[i], 2 * i, BULK, 50000, 2 * i + 1);
 			talker_start(&there[i], w.theirs[i], 2 * i + 1, BULK, 50000, 2 * i);
